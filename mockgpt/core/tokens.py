@@ -1,0 +1,298 @@
+"""A deterministic stand-in for the cl100k_base tokenizer: text to pieces, one piece a token.
+
+Text is cut by the tokenizer's own pattern; within a piece the shortest path over a packed list of
+its most used tokens, mended by fitted weights, takes the place of its 100,000 ranked merges.
+"""
+
+import base64
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from functools import cache, lru_cache
+from itertools import chain
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from mockgpt.core import token_tables
+
+__all__ = ["count", "split"]
+
+LONGEST_CACHED: Final = 64
+"""Longer pieces (in characters) are computed anew, so that the cache is bounded in bytes too."""
+
+LONGEST_JOINED: Final = 96
+"""Longer pieces (in bytes) are not words; joining is neither fitted to them nor worth its time."""
+
+MOST_TOKENS: Final = 2
+"""A piece with more tokens a character on its path is of a script that the list hardly knows."""
+
+LONGEST_SEARCHED: Final = 192
+"""In longer pieces (in bytes) the longest next token is taken, as in scripts of three-byte letters.
+
+There it comes as near to the real merges, and is several times as fast.
+"""
+
+LOOKS: Final = 8
+"""How many weights speak about one boundary."""
+
+NO_OPINION: Final = 16
+"""The weight that speaks for neither; above it, for a boundary."""
+
+DOUBT: Final = 1
+"""How much must speak for a boundary: words that were not fitted show too many without it."""
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Cut a text into tokens; joined again they are the text.
+
+    A character that takes several tokens stands in the first of them, and each further one is `""`.
+    The first n elements are therefore what a reply of at most n tokens contains.
+    """
+    return tuple(chain.from_iterable(map(_tokens, _pattern().findall(text))))
+
+
+def count(text: str) -> int:
+    """Count the tokens of a text: always `len(split(text))`."""
+    return sum(map(len, map(_tokens, _pattern().findall(text))))
+
+
+def _tokens(piece: str) -> tuple[str, ...]:
+    return _cached(piece) if len(piece) <= LONGEST_CACHED else _segmented(piece)
+
+
+_EASTERN = re.compile("[\xe0-\xff]")
+
+
+class _Tables(NamedTuple):
+    """What is known of the vocabulary; each character of a token stands for a byte of UTF-8."""
+
+    known: frozenset[str]
+    lengths: dict[str, tuple[int, ...]]
+    """By the first two bytes of a token: the lengths of those that begin so, longest first."""
+
+    weights: bytes
+    """For and against a boundary between neighbours on the path; see `_joined`."""
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    r"""Build the pre-tokenizer's pattern, which tiktoken (`tiktoken_ext/openai_public.py`) gives as
+
+        '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+
+        | ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s
+
+    The standard `re` has no `\p{...}`, and its `\w`, `\d` and `\s` follow the interpreter's version
+    of Unicode (and take U+001C..U+001F for white space, which the original does not): ranges that
+    are written out are the same everywhere.
+    """  # noqa: D400, D415 -- the sentence ends with the pattern
+    letter = _ranges(token_tables.LETTERS)
+    number = _ranges(token_tables.NUMBERS)
+    space = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
+    return re.compile(
+        # U+017F, the long s, is what case-insensitive matching adds to the letters themselves.
+        "'(?:[sdmtSDMT\u017f]|[lL][lL]|[vV][eE]|[rR][eE])"
+        f"|[^\\r\\n{letter}{number}]?+[{letter}]++"
+        f"|[{number}]{{1,3}}+"
+        f"| ?[^{space}{letter}{number}]++[\\r\\n]*+"
+        f"|[{space}]++\\Z|[{space}]*[\\r\\n]|[{space}]+(?![^{space}])|[{space}]"
+    )
+
+
+@cache
+def _tables() -> _Tables:
+    known = {chr(byte) for byte in range(256)}
+    known.update(_white_space())
+    known.update(str(number).zfill(digits) for digits in (2, 3) for number in range(10**digits))
+    known.update(_bytes(chr(code)) for code in _rising(token_tables.CHARACTERS))
+    known.update(_front_coded(token_tables.OTHERS, 0xF8))
+    forms = _unpacked(token_tables.FORMS)
+    for stem, mask in zip(_front_coded(token_tables.STEMS, 0x80), forms, strict=True):
+        spelled = (stem, stem[0].upper() + stem[1:], stem.upper())
+        known.update(
+            (" " if form & 1 else "") + spelled[form >> 1] for form in range(6) if mask >> form & 1
+        )
+    return _Tables(frozenset(known), _lengths(known), _unpacked(token_tables.WEIGHTS))
+
+
+def _lengths(known: AbstractSet[str]) -> dict[str, tuple[int, ...]]:
+    lengths: dict[str, set[int]] = {}
+    for token in known:
+        if len(token) > 1:
+            lengths.setdefault(token[:2], set()).add(len(token))
+    return {start: tuple(sorted(found, reverse=True)) for start, found in lengths.items()}
+
+
+def _white_space() -> Iterator[str]:
+    """Give the runs of white space that are one token; these are regular enough to be a rule."""
+    yield from (" " * width for width in (*range(2, 82), 83, 87, 91, 95, 128))
+    yield from ("\t" * width for width in range(2, 21))
+    yield from ("\n" * width for width in (*range(2, 13), 14, 16, 32))
+    yield from (" " * width + "\n" for width in range(1, 33))
+    yield from (" " * width + "\r\n" for width in range(13))
+    yield from ("\t" * width + "\n" for width in range(1, 12))
+    yield from ("\t" * tabs + " " * spaces for tabs in range(1, 8) for spaces in range(1, 9 - tabs))
+
+
+def _unpacked(table: str) -> bytes:
+    return zlib.decompress(base64.b85decode(table.replace("\n", "")))
+
+
+def _rising(table: str) -> Iterator[int]:
+    """Read numbers stored as differences, seven bits a byte, the lowest first."""
+    total = shift = 0
+    for byte in _unpacked(table):
+        total += (byte & 0x7F) << shift
+        if byte & 0x80:
+            shift += 7
+        else:
+            yield total
+            shift = 0
+
+
+def _ranges(table: str) -> str:
+    """Read alternating starts and ends (the end excluded) as the inside of a character class."""
+    bounds = list(_rising(table))
+    return "".join(
+        f"\\U{start:08x}-\\U{end - 1:08x}"
+        for start, end in zip(bounds[::2], bounds[1::2], strict=True)
+    )
+
+
+def _front_coded(table: str, mark: int) -> Iterator[str]:
+    """Read a sorted list; a byte `mark + n` says: begin with n characters of the word before."""
+    word = ""
+    for shared, rest in re.findall(
+        f"([{chr(mark)}-\xff])([^{chr(mark)}-\xff]+)", _unpacked(table).decode("latin-1")
+    ):
+        word = word[: ord(shared) - mark] + rest
+        yield word
+
+
+def _bytes(piece: str) -> str:
+    """Spell a piece as bytes, one character each: tokens may begin and end inside characters."""
+    return piece if piece.isascii() else piece.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
+@lru_cache(maxsize=1 << 16)
+def _cached(piece: str) -> tuple[str, ...]:
+    return _segmented(piece)
+
+
+def _segmented(piece: str) -> tuple[str, ...]:
+    """Cut one piece of the pattern into tokens."""
+    tables = _tables()
+    code = _bytes(piece)
+    if code in tables.known:
+        return (piece,)
+    codes = _path(code, tables.known, tables.lengths)
+    if len(code) <= LONGEST_JOINED and len(codes) <= MOST_TOKENS * len(piece):
+        codes = _joined(codes, tables.weights)
+    return tuple(codes) if piece.isascii() else tuple(_characters(piece, codes))
+
+
+def _path(code: str, known: AbstractSet[str], lengths: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Find known tokens that spell `code`, the fewest if it is short."""
+    if len(code) > LONGEST_SEARCHED or (not code.isascii() and _EASTERN.search(code)):
+        return _longest(code, known, lengths)
+    size = len(code)
+    fewest = list(range(size + 1))
+    start_of = list(range(-1, size))
+    for start in range(size):
+        cost = fewest[start] + 1
+        if cost < fewest[start + 1]:
+            fewest[start + 1] = cost
+            start_of[start + 1] = start
+        for length in lengths.get(code[start : start + 2], ()):
+            end = start + length
+            if end <= size and cost < fewest[end] and code[start:end] in known:
+                fewest[end] = cost
+                start_of[end] = start
+    found = []
+    end = size
+    while end:
+        start = start_of[end]
+        found.append(code[start:end])
+        end = start
+    found.reverse()
+    return found
+
+
+def _joined(codes: list[str], weights: bytes) -> list[str]:
+    """Join neighbours that, by the look of them, are one token too rare for the list.
+
+    The list has an eighth of the words that the real vocabulary has, so that paths through it are
+    too long by a tenth. The weights were fitted to undo that, word by word and on the whole.
+    """
+    joined = codes[:1]
+    for right, (a, b, c, d, e, f, g, h) in zip(codes[1:], _looks(codes, len(weights)), strict=True):
+        speaking = weights[a] + weights[b] + weights[c] + weights[d]
+        speaking += weights[e] + weights[f] + weights[g] + weights[h]
+        if speaking > LOOKS * NO_OPINION + DOUBT:
+            joined.append(right)
+        else:
+            joined[-1] += right
+    return joined
+
+
+def _looks(codes: list[str], size: int) -> list[tuple[int, int, int, int, int, int, int, int]]:
+    """Say which weights speak about the boundary after each token but the last.
+
+    A weight is found by checksum, and serves everything that falls on it: a table of words would
+    not fit. The checksum's start value keeps the kinds of look apart.
+    """
+    looks = []
+    whole = "".join(codes).encode("latin-1")
+    opening, ending = crc32(whole[:3], 1) % size, crc32(whole[-3:], 2) % size
+    shape = min(len(codes), 6) * 4 + 2 * (codes[0][0] == " ") + whole.isascii()
+    last = len(codes) - 2
+    at = length = len(codes[0])
+    left = whole[:at]
+    for index in range(last + 1):
+        next_length = len(codes[index + 1])
+        right = whole[at : at + next_length]
+        before = crc32(left, 3 if index else 4)
+        lengths = min(length, 7) * 8 + min(next_length, 7)
+        looks.append(
+            (
+                before % size,
+                crc32(right, before) % size,
+                crc32(right, 5 if index < last else 6) % size,
+                crc32(whole[max(at - 3, 0) : at + 1], 7) % size,
+                crc32(whole[at - 1 : at + 3], 8) % size,
+                opening,
+                ending,
+                (((shape * 64 + lengths) * 4 + min(index, 3)) * 7919) % size,
+            )
+        )
+        at += next_length
+        left, length = right, next_length
+    return looks
+
+
+def _longest(
+    code: str, known: AbstractSet[str], lengths: Mapping[str, tuple[int, ...]]
+) -> list[str]:
+    """Take the longest known token again and again."""
+    found = []
+    at = 0
+    while at < len(code):
+        for length in lengths.get(code[at : at + 2], ()):
+            token = code[at : at + length]
+            if token in known:
+                break
+        else:
+            token = code[at]
+        found.append(token)
+        at += len(token)
+    return found
+
+
+def _characters(piece: str, codes: list[str]) -> Iterator[str]:
+    """Turn bytes back into text: a character belongs to the token that has its first byte."""
+    at = 0
+    for code in codes:
+        # Bytes 0x80..0xBF continue a character that began before.
+        begun = sum(not "\x80" <= byte <= "\xbf" for byte in code)
+        yield piece[at : at + begun]
+        at += begun

@@ -1,0 +1,1 @@
+"""What touches the disk: scenario and service files, and local tokenizer ranks."""
