@@ -1,0 +1,147 @@
+"""What to answer: a chosen reply, or filler where no rule speaks, becomes an `Answer` or an error.
+
+An answer is complete (pieces, ids, usage) and knows nothing of JSON, events or sockets.
+"""
+
+import math
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from msgspec import UNSET, Struct, UnsetType
+
+from mockgpt.core.decode import Decoded
+from mockgpt.core.draws import answer_id, draw
+from mockgpt.core.errors import ApiError
+from mockgpt.core.prose import locale_of, prose
+from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Text
+from mockgpt.core.scenario import Edges, Filler, Reply
+
+Split = Callable[[str], tuple[str, ...]]
+Embed = Callable[[Text], Sequence[float]]
+T = TypeVar("T")
+
+
+class Spoken(Struct, frozen=True):
+    """One choice: a piece for each token ("" where a character takes several), and why it ends."""
+
+    pieces: tuple[str, ...]
+    finish: str
+
+
+class Said(Struct, frozen=True):
+    """Text: one choice for each prompt."""
+
+    choices: tuple[Spoken, ...]
+
+
+class Embedded(Struct, frozen=True):
+    """Vectors: one for each input, each as long as the model has dimensions."""
+
+    vectors: tuple[Sequence[float], ...]
+    base64: bool
+
+
+class Usage(Struct, frozen=True):
+    """Token counts; embeddings complete nothing and have no `completion_tokens`."""
+
+    prompt_tokens: int
+    completion_tokens: int | None
+
+    @property
+    def total_tokens(self) -> int:
+        """The sum."""
+        return self.prompt_tokens + (self.completion_tokens or 0)
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """A successful answer. `created` is in whole seconds of the Unix epoch."""
+
+    id: str
+    created: int
+    model: str
+    content: Said | Embedded
+    usage: Usage
+
+
+class Makings(Struct, frozen=True, kw_only=True):
+    """What answers are made with: the seed, the clock's second, a tokenizer, an embedder."""
+
+    seed: int
+    created: int
+    split: Split
+    embed: Embed
+
+
+def make(reply: Reply, decoded: Decoded, makings: Makings, occasion: bytes) -> Answer | ApiError:
+    """Make the answer that a reply describes; an empty reply is filler.
+
+    `occasion` tells this request from equal ones before it; only the id depends on it.
+    """
+    if reply.error is not UNSET:
+        return ApiError(reply.error)
+    request = decoded.request
+    content: Said | Embedded
+    completion_tokens: int | None
+    if isinstance(request, EmbeddingRequest):
+        found = tuple(makings.embed(text) for text in request.inputs)
+        if reply.vectors is not UNSET:
+            found = tuple(_edged(reply.vectors, vector) for vector in found)
+        content = Embedded(found, base64=request.base64)
+        completion_tokens = None
+    else:
+        content = Said(tuple(_choices(reply, decoded, request, makings)))
+        completion_tokens = sum(len(choice.pieces) for choice in content.choices)
+    prefix = "chatcmpl-" if isinstance(request, ChatRequest) else "cmpl-"
+    return Answer(
+        id=_given(reply.id, answer_id(prefix, draw(makings.seed, occasion, "id"))),
+        created=_given(reply.created, makings.created),
+        model=_given(reply.model, decoded.model.answers_as),
+        content=content,
+        usage=Usage(
+            _given(reply.usage.prompt_tokens, sum(decoded.prompt_tokens)),
+            _given(reply.usage.completion_tokens, completion_tokens),
+        ),
+    )
+
+
+def _given(value: T | UnsetType, default: T) -> T:
+    return default if isinstance(value, UnsetType) else value
+
+
+def _choices(
+    reply: Reply, decoded: Decoded, request: ChatRequest | CompletionRequest, makings: Makings
+) -> Iterator[Spoken]:
+    """Yield a choice for each prompt, cut where its tokens or the model's window end."""
+    prompts = (request,) if isinstance(request, ChatRequest) else request.prompts
+    for prompt, prompt_tokens in zip(prompts, decoded.prompt_tokens, strict=True):
+        filler = _given(reply.filler, Filler())
+        if reply.say is UNSET:
+            pieces = makings.split(_filler(prompt, decoded.model.answers_as, filler, makings.seed))
+        else:
+            pieces = makings.split(reply.say)
+        room = decoded.model.window - prompt_tokens
+        room = min(room, _given(filler.tokens, room), request.max_tokens or room)
+        finish = "length" if len(pieces) > room else _given(reply.finish, "stop")
+        yield Spoken(pieces[:room], finish)
+
+
+def _filler(prompt: ChatRequest | Text, model: str, filler: Filler, seed: int) -> str:
+    """Return prose for a conversation or a prompt: equal ones, whatever the rest, get the same."""
+    if isinstance(prompt, ChatRequest):
+        about = repr([(m.role, m.content, m.name) for m in prompt.messages])
+        spoken = prompt.user or ""
+    else:
+        about = repr(prompt)
+        spoken = prompt if isinstance(prompt, str) else ""
+    locale = _given(filler.locale, locale_of(spoken))
+    return prose(locale, seed, "filler", model, about)
+
+
+def _edged(edges: Edges, vector: Sequence[float]) -> list[float]:
+    """Return a vector with the numbers given at its ends, as they stand, and of unit length."""
+    middle = vector[len(edges.first) : len(vector) - len(edges.last)]
+    given = sum(number * number for number in (*edges.first, *edges.last))
+    own = sum(number * number for number in middle)
+    scale = math.sqrt(max(0.0, 1 - given) / own) if own else 0.0
+    return [*edges.first, *array("f", [number * scale for number in middle]), *edges.last]

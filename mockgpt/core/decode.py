@@ -1,0 +1,274 @@
+"""A body becomes a typed request, or the errors that the real service would answer.
+
+Nothing here knows a parameter by its bounds: those are the service's data, walked by `rules.py`.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from mockgpt.core import rules
+from mockgpt.core.errors import ApiError, shown
+from mockgpt.core.requests import (
+    Body,
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    Message,
+    Request,
+    Text,
+)
+from mockgpt.core.service import Endpoint, Model, Rule, Service
+
+Count = Callable[[str], int]
+
+_TOLD = 100  # violations and ignored names of one body that are told
+_REPEATED = 1_000  # bytes of a malformed body that FastAPI's answer repeats
+
+
+class Decoded(Struct, frozen=True, kw_only=True):
+    """An accepted request: typed, as it was sent, its model, and what was not acted on.
+
+    `prompt_tokens` has the tokens of the chat, or of each prompt or input.
+    """
+
+    request: Request
+    body: Body
+    model: Model
+    prompt_tokens: tuple[int, ...]
+    ignored: tuple[str, ...]
+
+
+def decode(
+    body: bytes,
+    content_type: str | None,
+    *,
+    endpoint: Endpoint,
+    path_model: str | None,
+    service: Service,
+    count: Count,
+    strict: bool,
+) -> Decoded | tuple[ApiError, ...]:
+    """Decode a request's body as strictly as the service would.
+
+    `path_model` is the model named in the path, which wins over the body's. `strict` refuses what
+    is otherwise ignored: parameters that the service documents as unsupported, and unknown ones.
+    """
+    fields = _parse(body, content_type)
+    if isinstance(fields, ApiError):
+        return (fields,)
+    model_name = path_model or fields.get("model") or endpoint.default_model
+    if not model_name:
+        return (ApiError("missing_model", {}, ("model",)),)
+    checked = fields if path_model is None else {**fields, "model": path_model}
+    found = [*islice(rules.properties(checked, endpoint.parameters), _TOLD)]
+    ignored = tuple(islice(_ignored(fields, endpoint), _TOLD))
+    if strict and ignored:
+        found[:0] = _refusals_of(ignored)
+    if found:
+        return tuple(found)
+    model = service.model(model_name)
+    if model is None:
+        return (model_not_found(model_name, endpoint, service),)
+    if model.kind != endpoint.kind:
+        return (_wrong_kind(model, endpoint, service),)
+    request = _REQUESTS[endpoint.name](model_name, _effective(fields, endpoint.parameters))
+    prompt_tokens = _prompt_tokens(request, model, count)
+    too_long = _window_error(request, model, prompt_tokens, endpoint)
+    if too_long is not None:
+        return (too_long,)
+    return Decoded(
+        request=request,
+        body=fields,
+        model=model,
+        prompt_tokens=prompt_tokens,
+        ignored=tuple(".".join(map(str, place)) for place in ignored),
+    )
+
+
+def _parse(body: bytes, content_type: str | None) -> Body | ApiError:
+    """Return the JSON object of a body. A body without a Content-Type is taken for JSON."""
+    if content_type is not None and not _is_json(content_type):
+        return ApiError("unsupported_content_type", {"content_type": _printable(content_type)})
+    try:
+        fields = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _malformed(body, error)
+    if not isinstance(fields, dict):
+        return ApiError("wrong_type", {"value": shown(fields), "expected": "object"})
+    return fields
+
+
+def _is_json(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)[:200]
+
+
+def _malformed(body: bytes, error: Exception) -> ApiError:
+    """Name the place as Python's own parser does: FastAPI's answer repeats it."""
+    if not body:
+        return ApiError("missing_body")
+    values = {"msg": str(error), "pos": 0, "lineno": 1, "colno": 1}
+    place: rules.Path = ()
+    try:
+        json.loads(body)
+    except json.JSONDecodeError as found:
+        values = {"msg": found.msg, "pos": found.pos, "lineno": found.lineno, "colno": found.colno}
+        error, place = found, (found.pos,)
+    except (ValueError, RecursionError) as found:  # not UTF-8, or a number of 5,000 digits
+        values["msg"] = str(found)
+        error = found
+    doc = body[:_REPEATED].decode("utf-8", "replace")
+    return ApiError("malformed_json", {**values, "doc": doc, "reason": str(error)}, place)
+
+
+def _ignored(fields: Body, endpoint: Endpoint) -> Iterator[rules.Path]:
+    """Yield the place of everything that was sent and is not acted on."""
+    for name, value in fields.items():
+        rule = endpoint.parameters.get(name)
+        if value is None:
+            continue
+        if rule is None:
+            if not (name in endpoint.unsupported and _same(value, endpoint.unsupported[name])):
+                yield (name,)
+        elif rule.alias_of and fields.get(rule.alias_of) is not None:
+            yield (name,)
+        else:
+            yield from rules.unknown(value, rule, (name,))
+
+
+def _same(value: object, harmless: object) -> bool:
+    """Compare JSON values: 1.0 is 1, but true is not."""
+    return value == harmless and isinstance(value, bool) is isinstance(harmless, bool)
+
+
+def _refusals_of(ignored: tuple[rules.Path, ...]) -> list[ApiError]:
+    """Refuse what is otherwise ignored; the first error names all arguments, as the service does."""
+    names = [str(place[0]) for place in ignored if len(place) == 1]
+    values = {"names": ", ".join(names), "plural": "s" if len(names) > 1 else ""}
+    return [
+        *(ApiError("unrecognized_argument", values, (name,)) for name in names),
+        *(
+            ApiError("unexpected_property", {"value": shown(place[-1])}, place)
+            for place in ignored
+            if len(place) > 1
+        ),
+    ]
+
+
+def model_not_found(name: str, endpoint: Endpoint, service: Service) -> ApiError:
+    """Return the error of a model that an endpoint does not know; one without a kind has all."""
+    allowed = [m.name for m in service.models.values() if endpoint.kind in (None, m.kind)]
+    return ApiError("model_not_found", {"model": name[:200], "allowed": allowed}, ("model",))
+
+
+def _wrong_kind(model: Model, endpoint: Endpoint, service: Service) -> ApiError:
+    route = service.routes[0].strip("/")
+    other = next(e for e in service.endpoints.values() if e.kind == model.kind)
+    values = {
+        "kind": {"chat": "a chat", "embeddings": "an embeddings"}[model.kind],
+        "path": f"{route}/{endpoint.paths[0]}",
+        "other_path": f"{route}/{other.paths[0]}",
+        "operation": endpoint.name,
+        "model": model.answers_as,
+    }
+    return ApiError("wrong_model_kind", values, ("model",))
+
+
+def _effective(fields: Body, parameters: dict[str, Rule]) -> Body:
+    """Return the parameters that count: known, not null, under their own names."""
+    effective = {name: value for name, value in fields.items() if value is not None}
+    for name, rule in parameters.items():
+        if rule.alias_of and name in effective:
+            effective.setdefault(rule.alias_of, effective[name])
+    return effective
+
+
+def _chat(model: str, fields: Body) -> ChatRequest:
+    messages = tuple(
+        Message(m["role"], _joined(m.get("content")), m.get("name")) for m in fields["messages"]
+    )
+    return ChatRequest(model=model, messages=messages, **_generation(fields))
+
+
+def _completion(model: str, fields: Body) -> CompletionRequest:
+    return CompletionRequest(model=model, prompts=_texts(fields["prompt"]), **_generation(fields))
+
+
+def _embedding(model: str, fields: Body) -> EmbeddingRequest:
+    base64 = fields.get("encoding_format") == "base64"
+    return EmbeddingRequest(model=model, inputs=_texts(fields["input"]), base64=base64)
+
+
+_REQUESTS: dict[str, Callable[[str, Body], Request]] = {
+    "chat": _chat,
+    "completions": _completion,
+    "embeddings": _embedding,
+}
+
+
+def _generation(fields: Body) -> dict[str, Any]:
+    limit = fields.get("max_tokens")
+    return {
+        "temperature": float(fields.get("temperature", 1)),
+        "max_tokens": None if limit is None else int(limit),
+        "stream": fields.get("stream", False),
+        "include_usage": bool(fields.get("stream_options", {}).get("include_usage")),
+    }
+
+
+def _joined(content: str | list[dict[str, str]] | None) -> str:
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content)
+    return content or ""
+
+
+def _texts(value: str | list[Any]) -> tuple[Text, ...]:
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value[0], int):
+        return (tuple(value),)
+    return tuple(item if isinstance(item, str) else tuple(item) for item in value)
+
+
+def _prompt_tokens(request: Request, model: Model, count: Count) -> tuple[int, ...]:
+    """Return the tokens of each prompt or input, or of the whole chat (protocol.md, section 5)."""
+    if not isinstance(request, ChatRequest):
+        return tuple(count(text) if isinstance(text, str) else len(text) for text in request.texts)
+    rule = model.counting
+    assert rule is not None, "the loader refuses a chat model without a counting rule"
+    tokens = rule.priming
+    for message in request.messages:
+        tokens += rule.per_message + count(message.role) + count(message.content)
+        if message.name is not None:
+            tokens += rule.per_name + count(message.name)
+    return (tokens,)
+
+
+def _window_error(
+    request: Request, model: Model, prompt_tokens: tuple[int, ...], endpoint: Endpoint
+) -> ApiError | None:
+    """Return the error of a request that the model's window does not hold."""
+    max_tokens = getattr(request, "max_tokens", None)
+    longest = max(prompt_tokens)
+    requested = longest + (max_tokens or 0)
+    if requested <= model.window:
+        return None
+    name = endpoint.context_error
+    if isinstance(request, ChatRequest) and max_tokens is None:
+        name += "_messages"
+    values = {
+        "window": model.window,
+        "requested": shown(requested),
+        "prompt_tokens": longest,
+        "max_tokens": shown(max_tokens or 0),
+    }
+    return ApiError(name, values, ())

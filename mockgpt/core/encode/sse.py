@@ -1,0 +1,26 @@
+"""Server-sent events as the service frames them (WHATWG HTML, section 9.2.5; protocol.md, 2.1)."""
+
+import msgspec
+
+DONE = b"data: [DONE]\n\n"
+
+# Raw, these are line ends to some old clients' readers (protocol.md, 4.2); escaped, to none.
+_ESCAPED = (
+    ("\u2028".encode(), b"\\u2028"),
+    ("\u2029".encode(), b"\\u2029"),
+    ("\u0085".encode(), b"\\u0085"),
+)
+
+
+def json_bytes(value: object) -> bytes:
+    """Return compact JSON in raw UTF-8, but for the three line ends beyond ASCII."""
+    text = msgspec.json.encode(value)
+    for raw, escaped in _ESCAPED:
+        if raw in text:
+            text = text.replace(raw, escaped)
+    return text
+
+
+def event(data: bytes) -> bytes:
+    """Return one event: one `data:` line, one blank line."""
+    return b"data: %b\n\n" % data

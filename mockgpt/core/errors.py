@@ -1,0 +1,152 @@
+"""Simulated errors: `ApiError` is data, the service's catalogue gives it words, shapes give it bytes.
+
+The shapes are those seen on the wire (protocol.md, section 2.6): the model server and the gateway
+indent differently, Azure's API management writes one line, FastAPI has a `detail`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from mockgpt.core.plan import Headers
+from mockgpt.core.service import Dialect, ErrorForm, Service
+
+_SHOWN = 200  # characters of a refused value that a message repeats
+# The words of pydantic 1 for a wrong type, and its names of the types.
+_PYDANTIC = {
+    "string": ("str type expected", "str"),
+    "number": ("value is not a valid float", "float"),
+    "integer": ("value is not a valid integer", "integer"),
+    "boolean": ("value could not be parsed to a boolean", "bool"),
+    "array": ("value is not a valid list", "list"),
+    "object": ("value is not a valid dict", "dict"),
+}
+_NONE = ("none is not an allowed value", "none.not_allowed")
+
+
+class ApiError(Struct, frozen=True):
+    """A row of the service's error catalogue and what fills its placeholders.
+
+    `path` is the place in the request's body: keys and indices.
+    """
+
+    name: str
+    values: dict[str, Any] = {}
+    path: tuple[str | int, ...] = ()
+
+
+class Rendered(Struct, frozen=True):
+    """An error as it goes on the wire; `message` is what a client shows of it."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    message: str
+
+
+def shown(value: object) -> str:
+    """Return a value as the service's validator shows it: as Python writes it, here bounded."""
+    if isinstance(value, str | list):
+        value = value[: _SHOWN + 1]
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested nearly too deep; a number of 5,000 digits
+        text = f"a {type(value).__name__} too large to show"
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
+def render(errors: Sequence[ApiError], service: Service, dialect: Dialect) -> Rendered:
+    """Turn errors into the response that the dialect gives them.
+
+    The service's own answers name the first error only; FastAPI lists all violations of a body.
+    """
+    first = errors[0]
+    form = _form(service, dialect, first.name)
+    if form.shape == "item":
+        listed = [e for e in errors if _form(service, dialect, e.name).shape == "item"]
+        items = [_item(_form(service, dialect, e.name), e, service) for e in listed]
+        body = _compact({"detail": items})
+        message = "; ".join(item["msg"] for item in items)
+    else:
+        values = _values(first, service)
+        message = form.message.format_map(values)
+        body = _SHAPES[form.shape](form, message, values)
+    values = _values(first, service)
+    headers = (
+        ("content-type", form.content_type),
+        *((name, text.format_map(values)) for name, text in form.headers.items()),
+    )
+    return Rendered(form.status, headers, body, message)
+
+
+def _form(service: Service, dialect: Dialect, name: str) -> ErrorForm:
+    row = service.errors[name]
+    match dialect:
+        case "openai":
+            return row.openai
+        case "azure":
+            return row.azure or row.openai
+        case "fastapi":
+            if row.fastapi is not None:
+                return row.fastapi
+            if row.openai.shape == "literal":
+                return row.openai
+            return msgspec.structs.replace(row.openai, shape="detail")
+
+
+def _values(error: ApiError, service: Service) -> dict[str, Any]:
+    path = ".".join(map(str, error.path))
+    parent = ".".join(map(str, error.path[:-1]))
+    values: dict[str, Any] = {
+        **service.errors[error.name].values,
+        "place": f" - '{path}'" if path else "",
+        "parent": f" - '{parent}'" if parent else "",
+        "name": error.path[-1] if error.path else "",
+        **error.values,
+    }
+    if "expected" in values:
+        pydantic = _NONE if values["value"] == "None" else _PYDANTIC[values["expected"]]
+        values["pydantic_words"], values["pydantic_type"] = pydantic
+    if isinstance(values.get("allowed"), list):
+        values["permitted"] = ", ".join(map(repr, values["allowed"]))
+    return values
+
+
+def _item(form: ErrorForm, error: ApiError, service: Service) -> dict[str, Any]:
+    """Return one entry of FastAPI's `detail` (protocol.md, section 3.4)."""
+    values = _values(error, service)
+    item: dict[str, Any] = {
+        "loc": ["body", *error.path],
+        "msg": form.message.format_map(values),
+        "type": (form.type or "").format_map(values),
+    }
+    if form.ctx:
+        item["ctx"] = {key: values[name] for key, name in form.ctx.items()}
+    return item
+
+
+def _standard(form: ErrorForm, message: str) -> dict[str, Any]:
+    error = {"message": message, "type": form.type, "param": form.param, "code": form.code}
+    return {"error": error}
+
+
+def _compact(value: object) -> bytes:
+    return msgspec.json.encode(value)
+
+
+def _indented(value: object, indent: int) -> bytes:
+    return msgspec.json.format(_compact(value), indent=indent) + b"\n"
+
+
+_SHAPES: dict[str, Callable[[ErrorForm, str, dict[str, Any]], bytes]] = {
+    "engine": lambda form, message, _: _indented(_standard(form, message), 2),
+    "gateway": lambda form, message, _: _indented(_standard(form, message), 4),
+    "azure": lambda form, message, _: _compact({"error": {"code": form.code, "message": message}}),
+    "filter": lambda form, message, _: _compact(
+        {"error": {**_standard(form, message)["error"], "status": form.status}}
+    ),
+    "detail": lambda _, message, __: _compact({"detail": message}),
+    "literal": lambda form, _, values: form.body.format_map(values).encode(),
+}

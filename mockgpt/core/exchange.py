@@ -1,0 +1,101 @@
+"""What came in, what went out, and the record of both."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from mockgpt.core.answers import Usage
+from mockgpt.core.requests import Request
+
+Ending = Literal["complete", "client_left", "aborted"]
+
+
+class Incoming(Struct, frozen=True, kw_only=True):
+    """One HTTP request. Header names are lower-case; `at` is in seconds of the injected clock.
+
+    `trouble` is an error of the catalogue where the body could not be read, with its placeholders.
+    """
+
+    method: str
+    path: str  # percent-encoded, without the query
+    query: str = ""
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    at: float = 0.0
+    trouble: str = ""
+    trouble_values: dict[str, str | int] = {}
+
+
+class Sent(Struct, frozen=True):
+    """What was really sent: `chunks` writes and `bytes` of body in so many seconds."""
+
+    status: int
+    chunks: int
+    bytes: int
+    seconds: float
+    ending: Ending
+
+
+class Exchange(Struct, frozen=True, kw_only=True):
+    """One attempt, as it was: immutable, and free of secrets (`key` is a fingerprint).
+
+    `rule` is the id of the rule that answered, None for filler. `error` is the catalogue's name of
+    the error that was answered, and `message` what the client was told. `sent` is None where
+    the connection was gone before a byte was written.
+    """
+
+    at: float
+    method: str = ""
+    path: str = ""
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    key: str = ""
+    endpoint: str | None = None
+    request: Request | None = None
+    rule: str | None = None
+    ignored: tuple[str, ...] = ()
+    error: str | None = None
+    message: str = ""
+    usage: Usage | None = None
+    bug: Exception | None = None
+    sent: Sent | None = None
+
+
+class Journal:
+    """The exchanges so far, oldest first; bounded in number and in bytes of bodies.
+
+    What no longer fits is dropped from the old end and counted in `dropped`.
+    """
+
+    def __init__(self, entries: int = 10_000, size: int = 64 * 2**20) -> None:
+        self._entries = entries
+        self._size = size
+        self._held = 0
+        self._exchanges: deque[Exchange] = deque()
+        self.dropped = 0
+
+    def append(self, exchange: Exchange) -> None:
+        """Record an exchange."""
+        self._exchanges.append(exchange)
+        self._held += len(exchange.body)
+        while len(self._exchanges) > self._entries or (
+            self._held > self._size and len(self._exchanges) > 1
+        ):
+            self._held -= len(self._exchanges.popleft().body)
+            self.dropped += 1
+
+    def clear(self) -> None:
+        """Forget every exchange."""
+        self._exchanges.clear()
+        self._held = self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._exchanges)
+
+    def __iter__(self) -> Iterator[Exchange]:
+        return iter(tuple(self._exchanges))
+
+    def __getitem__(self, index: int) -> Exchange:
+        return self._exchanges[index]

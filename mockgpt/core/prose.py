@@ -1,0 +1,74 @@
+"""Filler text: deterministic nonsense in the language of the prompt.
+
+The words are Faker's, the choice among them is a keyed draw, so the same request always gets the
+same text. Faker is imported when the first word is needed: it is slow to import.
+"""
+
+import re
+from functools import lru_cache
+from importlib import import_module
+
+from mockgpt.core.draws import between, draw
+
+# Script -> Faker locale. Scripts, not languages: what a few words can tell apart for certain.
+_SCRIPTS = (
+    ("ja_JP", re.compile("[\u3041-\u30ff]")),
+    ("zh_CN", re.compile("[\u3400-\u9fff\uf900-\ufaff]")),
+    ("ru_RU", re.compile("[\u0400-\u04ff]+")),
+    ("el_GR", re.compile("[\u0370-\u03ff]+")),
+    ("ar_AA", re.compile("[\u0600-\u06ff]+")),
+    ("he_IL", re.compile("[\u0590-\u05ff]+")),
+    ("th_TH", re.compile("[\u0e00-\u0e7f]+")),
+)
+_LATIN = re.compile("[A-Za-z\u00c0-\u024f]+")
+_KANA_WEIGHT = 2  # Japanese mixes kana with Han characters; any Chinese text has no kana
+
+
+def locale_of(text: str) -> str:
+    """Return the Faker locale for an answer to a text: that of the script with most words."""
+    if text.isascii():
+        return "en_US"
+    best, most = "en_US", len(_LATIN.findall(text))
+    for locale, pattern in _SCRIPTS:
+        weight = _KANA_WEIGHT if locale == "ja_JP" else 1
+        words = len(pattern.findall(text)) * weight
+        if words > most:
+            best, most = locale, words
+    return best
+
+
+def knows_locale(locale: str) -> bool:
+    """Tell whether Faker has words in a locale."""
+    if not re.fullmatch("[a-z]{2,3}(_[A-Z]{2})?", locale):
+        return False
+    try:
+        _vocabulary(locale)
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def prose(locale: str, seed: int, *purpose: str | bytes | int) -> str:
+    """Return a paragraph of two or three sentences, drawn for that seed and purpose."""
+    shape = draw(seed, *purpose, "shape")
+    count = between(shape, 2, 3)
+    _, connector, _ = _vocabulary(locale)
+    return connector.join(_sentence(locale, seed, *purpose, n) for n in range(count)).rstrip()
+
+
+def _sentence(locale: str, seed: int, *purpose: str | bytes | int) -> str:
+    words, connector, stop = _vocabulary(locale)
+    drawn = draw(seed, *purpose, size=64)
+    count = between(drawn[:8], 6, 12)
+    picks = (int.from_bytes(drawn[at : at + 4]) for at in range(8, 8 + 4 * count, 4))
+    text = connector.join(words[pick % len(words)] for pick in picks)
+    return text[:1].upper() + text[1:] + stop
+
+
+@lru_cache(maxsize=16)
+def _vocabulary(locale: str) -> tuple[tuple[str, ...], str, str]:
+    """Return Faker's words for a locale, what joins them and what ends a sentence."""
+    provider = import_module(f"faker.providers.lorem.{locale}").Provider
+    connector: str = provider.word_connector
+    stop: str = "。" if locale == "zh_CN" else provider.sentence_punctuation
+    return tuple(provider.word_list), connector, stop

@@ -1,0 +1,84 @@
+"""Requests as values: what is left of a body once the service has accepted it."""
+
+from typing import Any
+
+from msgspec import Struct
+
+Text = str | tuple[int, ...]  # a prompt or an input: text, or token ids
+
+
+class Message(Struct, frozen=True):
+    """One message of a chat; parts are joined into their text."""
+
+    role: str
+    content: str
+    name: str | None = None
+
+
+class ChatRequest(Struct, frozen=True, kw_only=True, tag="chat"):
+    """`POST /v1/chat/completions`. Absent and null optional fields are None or their default."""
+
+    model: str
+    messages: tuple[Message, ...]
+    temperature: float = 1.0
+    max_tokens: int | None = None
+    stream: bool = False
+    include_usage: bool = False
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """The text of every message."""
+        return tuple(message.content for message in self.messages)
+
+    def last(self, role: str) -> str | None:
+        """Return the text of the last message of a role."""
+        return next((m.content for m in reversed(self.messages) if m.role == role), None)
+
+    @property
+    def system(self) -> str | None:
+        """The last system message."""
+        return self.last("system")
+
+    @property
+    def user(self) -> str | None:
+        """The last user message."""
+        return self.last("user")
+
+    @property
+    def assistant(self) -> str | None:
+        """The last assistant message."""
+        return self.last("assistant")
+
+
+class CompletionRequest(Struct, frozen=True, kw_only=True, tag="completions"):
+    """`POST /v1/completions`: one choice for each prompt."""
+
+    model: str
+    prompts: tuple[Text, ...]
+    temperature: float = 1.0
+    max_tokens: int | None = None
+    stream: bool = False
+    include_usage: bool = False
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """Every prompt."""
+        return self.prompts
+
+
+class EmbeddingRequest(Struct, frozen=True, kw_only=True, tag="embeddings"):
+    """`POST /v1/embeddings`: one vector for each input."""
+
+    model: str
+    inputs: tuple[Text, ...]
+    base64: bool = False
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """Every input."""
+        return self.inputs
+
+
+Request = ChatRequest | CompletionRequest | EmbeddingRequest
+
+Body = dict[str, Any]  # a request's JSON as it was sent

@@ -1,0 +1,1 @@
+"""What touches the network: the only place that imports aiohttp."""

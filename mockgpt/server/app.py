@@ -1,0 +1,146 @@
+"""One handler: an HTTP request becomes an `Incoming`, the engine's plan is sent, the journal learns.
+
+It serves under aiohttp's low-level server (`run.py`) and, through `application`, wherever an
+`aiohttp.web.Application` is wanted, such as in pytest-aiohttp's `aiohttp_client`.
+"""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from aiohttp.http import HttpVersion11
+from msgspec.structs import replace
+
+from mockgpt.core.engine import Engine
+from mockgpt.core.exchange import Incoming
+from mockgpt.server.send import Sender, complete
+
+MAX_BODY = 16 * 2**20  # bytes
+_ENCODINGS = {
+    "identity",
+    "",
+    "gzip",
+    "deflate",
+    "br",
+    "zstd",
+}  # aiohttp's, where it has the packages
+
+Clock = Callable[[], float]
+
+log = logging.getLogger("mockgpt")
+
+
+class Handler:
+    """Hands the requests of a server to an engine. `max_body` is in bytes, after decompression."""
+
+    def __init__(self, engine: Engine, clock: Clock, max_body: int = MAX_BODY) -> None:
+        self.engine = engine
+        self._clock = clock
+        self._max_body = max_body
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request."""
+        incoming = self._incoming(request)
+        sender = Sender(request, incoming.at)
+        outcome = None
+        try:
+            incoming = await self._with_body(incoming, request)
+            outcome = self.engine.answer(incoming)
+            return await sender.send(outcome.plan)
+        except Exception as bug:  # the one place where a bug of mockgpt's becomes a visible one
+            log.exception("bug in mockgpt: %s %s", incoming.method, incoming.path)
+            outcome = self.engine.fail(incoming, bug)
+            if sender.response is None:
+                return await sender.send(outcome.plan)
+            sender.abort("reset")  # too late for another answer
+            return sender.response
+        finally:
+            if outcome is not None:
+                self.engine.record(outcome.exchange, sender.sent)
+
+    def refuse(self, reason: str) -> web.Response:
+        """Answer bytes that never became a request; the connection closes after it."""
+        at = self._clock()
+        outcome = self.engine.malformed(reason, at)
+        response, sent = complete(outcome.plan, at)
+        response.force_close()
+        self.engine.record(outcome.exchange, sent)
+        return response
+
+    def _incoming(self, request: web.BaseRequest) -> Incoming:
+        path, _, query = _text(_origin_form(request.raw_path)).partition("?")
+        return Incoming(
+            method=request.method,
+            path=path,
+            query=query,
+            headers={name.lower(): _text(value) for name, value in request.headers.items()},
+            at=self._clock(),
+        )
+
+    async def _with_body(self, incoming: Incoming, request: web.BaseRequest) -> Incoming:
+        """Read the body up to the limit; what cannot be read is told, not raised."""
+        trouble: dict[str, str | int]
+        try:
+            return replace(incoming, body=await self._body(request))
+        except _TooLargeError:
+            name, trouble = "body_too_large", {"limit": self._max_body}
+        except (web.RequestPayloadError, ConnectionError) as error:
+            name, trouble = "body_unreadable", {"reason": _text(str(error))}
+        return replace(incoming, trouble=name, trouble_values=trouble)
+
+    async def _body(self, request: web.BaseRequest) -> bytes:
+        """Return the body; refuse one that is too large before it is sent, where that is known."""
+        if (request.content_length or 0) > self._max_body:
+            raise _TooLargeError
+        encoding = request.headers.get("content-encoding", "identity")
+        if encoding.lower() not in _ENCODINGS:
+            raise web.RequestPayloadError(f"its Content-Encoding '{encoding[:100]}' is unknown")
+        expects = request.headers.get("expect", "").lower() == "100-continue"
+        if expects and request.version >= HttpVersion11:  # RFC 9110, section 10.1.1
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        parts = []
+        size = 0
+        async for part in request.content.iter_any():
+            size += len(part)
+            if size > self._max_body:
+                raise _TooLargeError
+            parts.append(part)
+        return b"".join(parts)
+
+
+class _TooLargeError(Exception):
+    """The body has more bytes than the limit."""
+
+
+def _text(text: str) -> str:
+    """Return text that came as bytes outside ASCII without the halves that cannot be encoded."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _origin_form(target: str) -> str:
+    """Return a request's target without scheme and host, which may be there (RFC 9112, 3.2.2)."""
+    absolute = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?]*", target)
+    return target if absolute is None else "/" + target[absolute.end() :].removeprefix("/")
+
+
+def application(handler: Handler) -> web.Application:
+    """Return an application that hands every request to the handler."""
+
+    @web.middleware
+    async def everything(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:  # also what no route matches, such as `OPTIONS *`
+        del handler
+        return await answer(request)
+
+    answer = handler.handle
+    app = web.Application(middlewares=[everything])
+    app.router.add_route("*", "/{path:.*}", answer, expect_handler=_expect_nothing)
+    return app
+
+
+async def _expect_nothing(_: web.BaseRequest) -> None:
+    """Leave `Expect` to the handler, which refuses a body that is too large before it is sent."""

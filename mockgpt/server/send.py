@@ -1,0 +1,143 @@
+"""Executes a plan on a connection: the one place where a response is constructed and sent."""
+
+import asyncio
+import socket
+import struct
+import time
+from email.utils import formatdate
+from functools import lru_cache
+from typing import Literal
+
+from aiohttp import web
+from aiohttp.http import HttpVersion11
+
+from mockgpt.core.exchange import Ending, Sent
+from mockgpt.core.plan import Abort, Data, End, Head, Pause, Plan
+
+_JOINED = 2**18  # bytes: contiguous data is written at once, up to this much
+
+
+class Sender:
+    """Sends one response and knows, whatever happens, what was really sent.
+
+    Contiguous data goes out in one write, and nothing before the plan's first wait or its end: a
+    plan that fails until then can still be answered by another. `at`, in seconds of the injected
+    clock, gives the Date header.
+    """
+
+    def __init__(self, request: web.BaseRequest, at: float) -> None:
+        self.response: web.StreamResponse | None = None
+        self._request = request
+        self._at = at
+        self._begun = time.perf_counter()
+        self._head: Head | None = None
+        self._chunks = 0
+        self._bytes = 0
+        self._ending: Ending = "aborted"
+
+    @property
+    def sent(self) -> Sent | None:
+        """What was sent so far; None where no response has begun."""
+        if self.response is None or self._head is None:
+            return None
+        seconds = time.perf_counter() - self._begun
+        return Sent(self._head.status, self._chunks, self._bytes, seconds, self._ending)
+
+    async def send(self, plan: Plan) -> web.StreamResponse:
+        """Execute a plan. A client that leaves ends it; nothing is raised for that."""
+        head = next(plan)
+        assert isinstance(head, Head), "a plan begins with its head"
+        self._head = head
+        pending: list[bytes] = []
+        held = 0
+        try:
+            for step in plan:
+                if isinstance(step, Data):
+                    pending.append(step.bytes)
+                    held += len(step.bytes)
+                    if held < _JOINED:
+                        continue
+                data = b"".join(pending)
+                pending, held = [], 0
+                if isinstance(step, End):
+                    await self._end(head, data)
+                else:
+                    await self._write(head, data)
+                match step:
+                    case Pause():
+                        await asyncio.sleep(step.seconds)
+                    case Abort():
+                        self.abort(step.how)
+        except ConnectionError:
+            self._ending = "client_left"
+        assert self.response is not None, "a plan ends with End or Abort"
+        return self.response
+
+    async def _end(self, head: Head, data: bytes) -> None:
+        if self.response is None and head.length is not None:
+            await self._begin(_finished(head, data, self._at))
+            self._count(data)
+        else:
+            await self._write(head, data)
+        assert self.response is not None, "it has begun above"
+        await self.response.write_eof()
+        self._ending = "complete"
+
+    async def _write(self, head: Head, data: bytes) -> None:
+        response = self.response or await self._begin(_unfinished(head, self._at))
+        if data and self._request.method != "HEAD":
+            await response.write(data)
+            self._count(data)
+
+    async def _begin(self, response: web.StreamResponse) -> web.StreamResponse:
+        self.response = response
+        if not self._request.content.is_eof():  # refused unread: what follows is no request
+            response.force_close()
+        if self._request.version < HttpVersion11 and response.content_length is None:
+            response.force_close()  # without chunks only the connection's end is the body's
+        await response.prepare(self._request)
+        return response
+
+    def _count(self, data: bytes) -> None:
+        if data and self._request.method != "HEAD":
+            self._chunks += 1
+            self._bytes += len(data)
+
+    def abort(self, how: Literal["reset", "close"]) -> None:
+        """End the connection here, whatever is still to be sent."""
+        transport = self._request.transport
+        if transport is None:
+            return
+        if how == "reset":  # close() sends a FIN; only a linger time of zero makes it an RST
+            connection = transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+        else:
+            transport.close()
+
+
+def complete(plan: Plan, at: float) -> tuple[web.Response, Sent]:
+    """Return the response of a plan that neither waits nor aborts, for others to send."""
+    head, *steps = plan
+    assert isinstance(head, Head), "a plan begins with its head"
+    body = b"".join(step.bytes for step in steps if isinstance(step, Data))
+    return _finished(head, body, at), Sent(head.status, 1, len(body), 0.0, "complete")
+
+
+def _finished(head: Head, body: bytes, at: float) -> web.Response:
+    return web.Response(status=head.status, headers=_headers(head, at), body=body)
+
+
+def _unfinished(head: Head, at: float) -> web.StreamResponse:
+    response = web.StreamResponse(status=head.status, headers=_headers(head, at))
+    response.content_length = head.length
+    return response
+
+
+def _headers(head: Head, at: float) -> list[tuple[str, str]]:
+    return [*head.headers, ("date", _http_date(int(at))), ("server", "mockgpt")]
+
+
+@lru_cache(maxsize=8)
+def _http_date(at: int) -> str:
+    return formatdate(at, usegmt=True)

@@ -1,0 +1,198 @@
+"""Scenario and service files: what is wrong is told with file, line, column and place."""
+
+import pytest
+
+from mockgpt.core.scenario import Reply, Rule, Scenario, TextMatch, When, reply_of
+from mockgpt.files.documents import ScenarioError
+from mockgpt.files.scenarios import load_scenarios, shipped
+from mockgpt.files.services import load_service
+
+BROKEN = {
+    "": "s.yaml:1:1: expected a mapping, found an empty file",
+    "- a\n": "s.yaml:1:1: expected object, found a list",
+    "rules: []\n": "s.yaml:1:1: expected `mockgpt: 1`, the version of the language, found none",
+    "mockgpt: 2\n": "s.yaml:1:10: mockgpt: expected one of the listed values, found 2",
+    "mockgpt: 1\nname: [a]\n": "s.yaml:2:7: name: expected str, found a list",
+    "mockgpt: 1\nrulez: []\n": (
+        "s.yaml:2:1: rulez: expected a known key, found 'rulez'; did you mean 'rules'?"
+    ),
+    "mockgpt: 1\nqqq: []\n": (
+        "s.yaml:2:1: qqq: expected a known key, found 'qqq'; "
+        "known are about, mockgpt, name, rules, seed, service"
+    ),
+    "mockgpt: 1\nname: a\nname: b\n": (
+        "s.yaml:3:1: name: expected each key once, found 'name' again (first in line 2)"
+    ),
+    "mockgpt: 1\n1: b\n": "s.yaml:2:1: expected a text as a key, found 1",
+    "mockgpt: 1\n? [a]\n: b\n": ("s.yaml:2:3: expected a text as a key, found a list or a mapping"),
+    "mockgpt: 1\nname: !!binary aGk=\n": (
+        "s.yaml:2:7: name: expected plain data, found the tag 'tag:yaml.org,2002:binary'"
+    ),
+    "mockgpt: 1\nname: !!python/object:os.system x\n": (
+        "s.yaml:2:7: name: expected plain data, "
+        "found the tag 'tag:yaml.org,2002:python/object:os.system'"
+    ),
+    "mockgpt: 1\nname: 'a\n": ("s.yaml:3:1: expected YAML, found unexpected end of stream"),
+    "mockgpt: 1\nname: a: b\n": (
+        "s.yaml:2:8: expected YAML, found an error: mapping values are not allowed in this context"
+    ),
+    "mockgpt: 1\nseed: a\n": "s.yaml:2:7: seed: expected int, found 'a'",
+    "mockgpt: 1\nseed: true\n": "s.yaml:2:7: seed: expected int, found true",
+    "mockgpt: 1\nrules:\n- when: {}\n": (
+        "s.yaml:3:3: rules[0]: expected the key 'reply', found none"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {say: a}\n  when:\n    user: null\n": (
+        "s.yaml:5:11: rules[0].when.user: expected str | object, found null"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {say: a}\n  when:\n    usr: x\n": (
+        "s.yaml:5:5: rules[0].when.usr: expected a known key, found 'usr'; did you mean 'user'?"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {say: a}\n  when: {user: {contain: x}}\n": (
+        "s.yaml:4:17: rules[0].when.user.contain: expected a known key, found 'contain'; "
+        "did you mean 'contains'?"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {say: a}\n  when: {endpoint: chats}\n": (
+        "s.yaml:4:20: rules[0].when.endpoint: expected one of the listed values, found 'chats'"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {say: a}\n  when: {user: {matches: '('}}\n": (
+        "s.yaml:4:26: rules[0].when.user.matches: expected a regular expression, "
+        "found '(' (missing ), unterminated subpattern at position 0)"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {}\n": (
+        "s.yaml:3:10: rules[0].reply: expected exactly one of `say`, `filler`, `vectors`, `error`, "
+        "found none of them"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {say: a, error: overloaded}\n": (
+        "s.yaml:3:10: rules[0].reply: expected exactly one of `say`, `filler`, `vectors`, `error`, "
+        "found `say` and `error`"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {error: overload}\n": (
+        "s.yaml:3:18: rules[0].reply.error: expected an error preset, found 'overload'; "
+        "did you mean 'overloaded'?"
+    ),
+    'mockgpt: 1\nrules:\n- reply: {say: "\\ud800"}\n': (
+        "s.yaml:3:19: expected YAML, found invalid Unicode character escape code"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {say: a, finish: end}\n": (
+        "s.yaml:3:27: rules[0].reply.finish: expected one of the listed values, found 'end'"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {filler: {tokens: 0}}\n": (
+        "s.yaml:3:28: rules[0].reply.filler.tokens: expected int >= 1, found 0"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {filler: {locale: xx_XX}}\n": (
+        "s.yaml:3:28: rules[0].reply.filler.locale: expected a locale of Faker's, found 'xx_XX'"
+    ),
+    "mockgpt: 1\nrules:\n- {id: a, reply: x}\n- {id: a, reply: y}\n": (
+        "s.yaml:4:8: rules[1].id: expected an id of its own, found 'a', which is the id of rules[0]"
+    ),
+    "mockgpt: 1\nservice: other\n": (
+        "s.yaml:2:10: service: expected the service that is served, 'pgpt', found 'other'"
+    ),
+}
+
+
+@pytest.fixture
+def service():
+    return load_service("pgpt")
+
+
+@pytest.mark.parametrize(("text", "message"), BROKEN.items())
+def test_a_broken_scenario_names_the_place(text, message, service, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.yaml").write_text(text, "utf-8")
+    with pytest.raises(ScenarioError) as caught:
+        load_scenarios(["s.yaml"], service)
+    assert str(caught.value) == message
+
+
+def test_a_scenario_file_becomes_its_value(service, tmp_path):
+    path = tmp_path / "two.yaml"
+    path.write_text(
+        "mockgpt: 1\nname: two\nseed: 7\nrules:\n"
+        "- when: {user: {contains: a, ignore_case: true}, endpoint: [chat, completions]}\n"
+        "  reply: 2023-06-17\n"
+        "- {id: b, reply: {say: x, usage: {prompt_tokens: 1}}}\n",
+        "utf-8",
+    )
+    scenario = load_scenarios([path], service)
+    assert scenario.name == "two"
+    assert scenario.seed == 7
+    first, second = scenario.rules
+    assert first == Rule(
+        id="rule-1",
+        when=When(user=TextMatch(contains="a", ignore_case=True), endpoint=("chat", "completions")),
+        reply="2023-06-17",
+    )
+    assert second.id == "b"
+    assert reply_of(first) == Reply(say="2023-06-17")
+
+
+def test_several_scenarios_become_one_in_order(service):
+    one = Scenario(name="one", seed=3, rules=(Rule(reply="a"),))
+    two = Scenario(name="two", rules=(Rule(reply="b"),))
+    both = load_scenarios([one, two], service)
+    assert both.name == "one + two"
+    assert both.seed == 3
+    assert [(rule.id, rule.reply) for rule in both.rules] == [("rule-1", "a"), ("rule-2", "b")]
+
+
+def test_a_scenario_value_is_checked_like_a_file(service):
+    scenario = Scenario(name="mine", rules=(Rule(reply=Reply(say="\ud800")),))
+    with pytest.raises(ScenarioError) as caught:
+        load_scenarios([scenario], service)
+    assert str(caught.value) == (
+        "scenario 'mine': rules[0].reply.say: expected text, found half of a surrogate pair"
+    )
+
+
+def test_scenarios_that_disagree_on_the_seed_are_refused(service):
+    both = [Scenario(name="one", seed=3), Scenario(name="two", seed=4)]
+    with pytest.raises(ScenarioError, match=r"one says 3 and two says 4\); give --seed"):
+        load_scenarios(both, service)
+    assert load_scenarios(both, service, seed=5).seed == 5
+
+
+def test_no_scenario_is_an_empty_one(service):
+    assert load_scenarios([], service) == Scenario(seed=0)
+
+
+def test_shipped_scenarios_are_found_by_name(service):
+    assert "documentation" in shipped()
+    assert load_scenarios(["documentation"], service).name == "documentation"
+
+
+def test_an_unknown_name_lists_the_shipped_scenarios(service):
+    with pytest.raises(ScenarioError, match=r"expected a shipped scenario \(.*documentation"):
+        load_scenarios(["nothing"], service)
+
+
+def test_a_missing_file_is_told(service):
+    with pytest.raises(ScenarioError, match=r"nowhere/x\.yaml: expected a scenario file, found"):
+        load_scenarios(["nowhere/x.yaml"], service)
+
+
+def test_an_unknown_service_lists_the_shipped_ones():
+    with pytest.raises(ScenarioError, match=r"expected a service's name \(pgpt\) or a path"):
+        load_service("nothing")
+
+
+def test_a_missing_service_file_is_told():
+    with pytest.raises(ScenarioError, match=r"nowhere/x\.yaml: expected a service file, found"):
+        load_service("nowhere/x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("counting: &gpt-0301 {", "dimensions: 3 #{", "expected `counting` for a chat model"),
+        ("    dimensions: 1536\n    created", "    created", "expected `dimensions`"),
+        ("window: 4097", "window: many", "models.gpt-3.5-turbo.window: expected int, found 'many'"),
+    ],
+)
+def test_a_broken_service_names_the_place(old, new, message, root, tmp_path):
+    text = (root / "mockgpt/services/pgpt.yaml").read_text("utf-8")
+    assert old in text
+    (tmp_path / "mine.yaml").write_text(text.replace(old, new, 1), "utf-8")
+    with pytest.raises(ScenarioError, match=r"mine.yaml:\d+:\d+: ") as caught:
+        load_service(str(tmp_path / "mine.yaml"))
+    assert message in str(caught.value)

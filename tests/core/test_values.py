@@ -1,0 +1,224 @@
+"""Small pure things: draws, ids, prose, keys, the journal, paths."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from mockgpt.core import keys
+from mockgpt.core.draws import answer_id, between, draw, uuid4
+from mockgpt.core.endpoints import find
+from mockgpt.core.errors import ApiError
+from mockgpt.core.exchange import Exchange, Journal, Sent
+from mockgpt.core.prose import knows_locale, locale_of, prose
+from mockgpt.core.verdict import findings
+from mockgpt.files.services import load_service
+
+
+def test_draws_depend_on_the_seed_and_on_every_part():
+    drawn = {
+        draw(0), draw(1), draw(0, "a"), draw(0, "a", "b"), draw(0, "ab"), draw(0, "a", 1),
+        draw(0, b""), draw(0, "", ""),
+    }  # fmt: skip
+    assert len(drawn) == 8
+    assert draw(0, "a", 1) == draw(0, b"a", "1")
+    assert len(draw(0, size=64)) == 64
+
+
+def test_draws_are_for_ever():
+    assert draw(7, "purpose").hex() == (
+        "94eea40da74f294dfa0ba4681622863c3846f25b59508ac49f41e7a314fb0cdc"
+    )
+
+
+def test_ids_have_the_form_of_the_service_s():
+    ids = {answer_id("chatcmpl-", draw(0, n)) for n in range(200)}
+    assert len(ids) == 200
+    assert all(re.fullmatch(r"chatcmpl-[A-Za-z0-9]{29}", one) for one in ids)
+    assert len(Counter("".join(one[9:] for one in ids))) == 62
+
+
+def test_request_ids_are_uuids_of_version_4():
+    form = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+    assert all(re.fullmatch(form, uuid4(draw(0, n))) for n in range(100))
+
+
+def test_between_reaches_both_ends():
+    assert {between(draw(0, n), 2, 4) for n in range(50)} == {2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("text", "locale"),
+    [
+        ("", "en_US"),
+        ("Hello!", "en_US"),
+        ("Où est la bibliothèque ?", "en_US"),
+        ("你好", "zh_CN"),
+        ("请调用 /v1/chat/completions 接口。", "zh_CN"),
+        ("The word 龙 means dragon in Chinese.", "en_US"),
+        ("東京は日本の首都です。", "ja_JP"),
+        ("Привет, мир!", "ru_RU"),
+        ("Γειά σου Κόσμε!", "el_GR"),
+        ("مرحبا بالعالم", "ar_AA"),
+        ("שלום עולם", "he_IL"),
+        ("สวัสดีชาวโลก", "th_TH"),
+    ],
+)
+def test_an_answer_is_in_the_script_of_its_prompt(text, locale):
+    assert locale_of(text) == locale
+    assert locale_of(prose(locale, 0, text)) == locale
+
+
+def test_prose_is_sentences():
+    text = prose("en_US", 0, "a")
+    assert re.fullmatch(r"([A-Z][^.]+\.( |$)){2,3}", text)
+    assert re.fullmatch(r"([^。]+。){2,3}", prose("zh_CN", 0, "a"))
+    assert prose("th_TH", 0, "a").strip() == prose("th_TH", 0, "a")
+    assert len({prose("en_US", seed, "a") for seed in range(50)}) == 50
+
+
+@pytest.mark.parametrize(
+    ("locale", "known"),
+    [("zh_CN", True), ("la", True), ("xx_XX", False), ("../os", False), ("", False)],
+)
+def test_locales_are_faker_s(locale, known):
+    assert knows_locale(locale) is known
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({}, ()),
+        ({"authorization": ""}, ()),
+        ({"authorization": "Bearer"}, ()),
+        ({"authorization": "Basic eDp5"}, ()),
+        ({"authorization": "bearer  k "}, ("k",)),
+        ({"api-key": "a", "authorization": "Bearer b"}, ("a", "b")),
+        ({"api-key": " ", "authorization": "Bearer b"}, ("b",)),
+    ],
+)
+def test_keys_are_found_where_clients_put_them(headers, found):
+    assert keys.presented(headers) == found
+
+
+@pytest.mark.parametrize(
+    ("presented", "accepted", "error"),
+    [
+        ((), (), "missing_api_key"),
+        ((), ("k",), "missing_api_key"),
+        (("any",), (), None),
+        (("wrong",), ("k",), "invalid_api_key"),
+        (("wrong", "k"), ("k",), None),
+        (("k", "wrong"), ("k", "l"), None),
+    ],
+)
+def test_one_valid_key_is_enough(presented, accepted, error):
+    refused = keys.refusal(presented, frozenset(accepted))
+    assert (refused.name if refused else None) == error
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("sk-0123456789abcdef", "sk-0***********cdef"),
+        ("short", "********"),
+        ("fifteen-letters", "********"),
+        ("ключ-ключ-ключ-ключ", "********"),
+        ("with\tcontrol-characters", "********"),
+    ],
+)
+def test_a_key_is_never_shown_whole(key, shown):
+    assert keys.masked(key) == shown
+
+
+def test_fingerprints_tell_keys_apart():
+    prints = {keys.fingerprint(key) for key in ("a", "b", "\udcff", "c" * 10_000)}
+    assert len(prints) == 4
+    assert all(re.fullmatch("[0-9a-f]{8}", one) for one in prints)
+
+
+def exchange(size=0, **more):
+    return Exchange(at=0, method="POST", path="/p", body=b"x" * size, **more)
+
+
+def test_a_journal_forgets_the_oldest_entries():
+    journal = Journal(entries=3)
+    for number in range(5):
+        journal.append(exchange(rule=str(number)))
+    assert [e.rule for e in journal] == ["2", "3", "4"]
+    assert (len(journal), journal.dropped) == (3, 2)
+    journal.clear()
+    assert (len(journal), journal.dropped) == (0, 0)
+
+
+def test_a_journal_is_bounded_in_bytes_but_keeps_the_newest():
+    journal = Journal(size=100)
+    for size in (40, 40, 40):
+        journal.append(exchange(size))
+    assert (len(journal), journal.dropped) == (2, 1)
+    journal.append(exchange(1000))
+    assert [len(e.body) for e in journal] == [1000]
+    journal.append(exchange(1))
+    assert [len(e.body) for e in journal] == [1]
+
+
+def test_findings_are_what_no_rule_wanted():
+    sent = Sent(400, 1, 2, 0.1, "complete")
+    journal = [
+        exchange(),
+        exchange(error="overloaded", rule="r"),
+        exchange(error="too_short", message="[] is too short.", sent=sent),
+        exchange(error="too_short", message="Gone."),
+        exchange(error="mockgpt_bug", bug=ValueError("x")),
+    ]
+    found = list(findings(journal))
+    assert [f.code for f in found] == ["refused_request", "refused_request", "mockgpt_bug"]
+    assert "was refused with 400, as" in found[0].message
+    assert "was refused, as" in found[1].message
+    assert found[2].exchange is journal[-1]
+
+
+PATHS = [
+    ("/v1/chat/completions", "chat", None, None),
+    ("//v1/chat/completions", "chat", None, None),
+    ("/v1/completions", "completions", None, None),
+    ("/v1/embeddings", "embeddings", None, None),
+    ("/openai/deployments/gpt-4/chat/completions", "chat", "gpt-4", None),
+    ("//openai/deployments/gpt-4/chat/completions", "chat", "gpt-4", None),
+    ("/v1/openai/deployments/my%2Fname/completions", "completions", "my/name", None),
+    ("/v1/deployments/gpt-4/chat/completions", "chat", "gpt-4", None),
+    ("/v1/engines/text-embedding-ada-002/embeddings", "embeddings", "text-embedding-ada-002", None),
+    ("/v1/models", "models", None, None),
+    ("/v1/models/gpt-3.5-turbo", "models", None, "gpt-3.5-turbo"),
+    ("/v1/images/generations", "images", None, None),
+    ("/openai/deployments/d/audio/speech", "audio", "d", None),
+    ("/v1/files", "files", None, None),
+    ("/v1/files/a/content", "files", None, None),
+    ("/v1/fine_tuning/jobs", "fine_tunes", None, None),
+    ("/v1/fine-tunes", "fine_tunes", None, None),
+    ("/v1/moderations", "moderations", None, None),
+    ("/v1/edits", "edits", None, None),
+]
+
+
+@pytest.mark.parametrize(("path", "endpoint", "model", "item"), PATHS)
+def test_paths_lead_to_endpoints(path, endpoint, model, item):
+    route = find(path, load_service("pgpt"))
+    assert (route.endpoint.name, route.model, route.item) == (endpoint, model, item)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "/", "/v1", "/v1/", "/chat/completions", "/v1/chat", "/v1/chat/completions/",
+        "/v1chat/completions", "/v1/engines//chat/completions", "/v1/engines/gpt-4",
+        "/v1/responses", "/v2/chat/completions", "/openai/chat/completions", "/v1/models/",
+        "/v1/edits/x", "/v1/%63hat/completions",
+    ],
+)  # fmt: skip
+def test_other_paths_lead_nowhere(path):
+    assert find(path, load_service("pgpt")) is None
+
+
+def test_an_error_is_a_value():
+    assert ApiError("overloaded") == ApiError("overloaded", {}, ())

@@ -1,0 +1,151 @@
+"""The interpreter of plans, step by step, on real sockets."""
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from mockgpt.core.plan import Abort, Data, End, Head, Pause
+from mockgpt.server.run import bind
+from mockgpt.server.send import Sender, complete
+
+AT = 1_686_986_070.0
+STREAM = Head(200, (("content-type", "text/event-stream"),))
+
+
+@asynccontextmanager
+async def playing(plan):
+    """Serve one plan; yield the port and a queue of what was sent."""
+    sent = asyncio.Queue()
+
+    async def handle(request):
+        sender = Sender(request, AT)
+        try:
+            return await sender.send(iter(plan))
+        finally:
+            sent.put_nowait(sender.sent)
+
+    server = web.Server(handle)
+    listener = bind("127.0.0.1", 0)
+    acceptor = await asyncio.get_running_loop().create_server(server, sock=listener)
+    try:
+        yield listener.getsockname()[1], sent
+    finally:
+        acceptor.close()
+        await server.shutdown(1)
+
+
+async def ask(port, method=b"GET", version=b"1.1"):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"%b / HTTP/%b\r\nHost: x\r\nConnection: close\r\n\r\n" % (method, version))
+    return reader, writer
+
+
+async def answer(plan, **how):
+    """Return everything that the client reads, and what was sent."""
+    async with playing(plan) as (port, sent), asyncio.timeout(20):
+        reader, writer = await ask(port, **how)
+        data = await reader.read()
+        writer.close()
+        return data, await sent.get()
+
+
+async def test_a_whole_answer_has_its_length_and_the_clock_s_date():
+    data, sent = await answer([Head(201, (("x-a", "b"),), 5), Data(b"hello"), End()])
+    assert data == (
+        b"HTTP/1.1 201 Created\r\nx-a: b\r\ndate: Sat, 17 Jun 2023 07:14:30 GMT\r\n"
+        b"server: mockgpt\r\nContent-Length: 5\r\nContent-Type: application/octet-stream\r\n"
+        b"Connection: close\r\n\r\nhello"
+    )
+    assert (sent.status, sent.chunks, sent.bytes, sent.ending) == (201, 1, 5, "complete")
+
+
+async def test_contiguous_events_go_out_in_one_chunk():
+    data, sent = await answer([STREAM, Data(b"data: a\n\n"), Data(b"data: b\n\n"), End()])
+    assert data.endswith(b"\r\n\r\n12\r\ndata: a\n\ndata: b\n\n\r\n0\r\n\r\n")
+    assert (sent.chunks, sent.bytes, sent.ending) == (1, 18, "complete")
+
+
+async def test_a_pause_puts_what_came_before_on_the_wire():
+    release = asyncio.Event()
+    slept = []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+        await release.wait()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mockgpt.server.send.asyncio", type("A", (), {"sleep": staticmethod(sleep)}))
+        plan = [STREAM, Data(b"one"), Pause(0.5), Data(b"two"), End()]
+        async with playing(plan) as (port, sent), asyncio.timeout(20):
+            reader, writer = await ask(port)
+            await reader.readuntil(b"3\r\none\r\n")
+            release.set()
+            assert await reader.read() == b"3\r\ntwo\r\n0\r\n\r\n"
+            writer.close()
+            assert (await sent.get()).chunks == 2
+    assert slept == [0.5]
+
+
+async def test_http_1_0_gets_a_stream_that_ends_with_the_connection():
+    data, _ = await answer([STREAM, Data(b"data: a\n\n"), End()], version=b"1.0")
+    assert b"chunked" not in data.lower()
+    assert data.endswith(b"\r\n\r\ndata: a\n\n")
+
+
+@pytest.mark.parametrize("length", [None, 5])
+async def test_head_has_no_body(length):
+    data, sent = await answer([Head(200, (), length), Data(b"hello"), End()], method=b"HEAD")
+    assert data.endswith(b"\r\n\r\n")
+    assert (sent.chunks, sent.bytes) == (0, 0)
+
+
+async def test_a_plain_close_leaves_the_body_unfinished():
+    data, sent = await answer([STREAM, Data(b"data: a\n\n"), Abort("close")])
+    assert data.endswith(b"9\r\ndata: a\n\n\r\n")
+    assert sent.ending == "aborted"
+
+
+async def test_a_reset_is_a_reset():
+    async with playing([STREAM, Data(b"x"), Pause(0), Abort("reset")]) as (port, sent):
+        async with asyncio.timeout(20):
+            reader, writer = await ask(port)
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+            writer.close()
+            assert (await sent.get()).ending == "aborted"
+
+
+async def test_a_body_shorter_than_its_length_can_be_sent():
+    data, sent = await answer([Head(200, (), 10), Data(b"short"), Abort("close")])
+    assert b"Content-Length: 10\r\n" in data
+    assert data.endswith(b"\r\n\r\nshort")
+    assert sent.bytes == 5
+
+
+async def test_a_client_that_leaves_is_recorded():
+    endless = [STREAM, *(step for _ in range(2000) for step in (Data(b"x" * 300_000), Pause(0)))]
+    async with playing([*endless, End()]) as (port, sent), asyncio.timeout(20):
+        reader, writer = await ask(port)
+        await reader.readuntil(b"x")
+        writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0"
+        )
+        writer.transport.abort()
+        left = await sent.get()
+    assert left.ending == "client_left"
+    assert 0 < left.bytes < 600_000_000
+
+
+async def test_a_large_plan_is_written_as_it_goes():
+    data, sent = await answer([STREAM, *[Data(b"x" * 100_000)] * 6, End()])
+    assert sent.chunks == 2
+    assert data.partition(b"\r\n\r\n")[2].count(b"x") == 600_000
+
+
+def test_a_plan_can_become_a_response_for_others_to_send():
+    response, sent = complete(iter([Head(400, (("x-a", "b"),), 2), Data(b"no"), End()]), AT)
+    assert (response.status, response.body, response.headers["x-a"]) == (400, b"no", "b")
+    assert (sent.status, sent.bytes) == (400, 2)

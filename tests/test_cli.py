@@ -1,0 +1,215 @@
+"""The command line as a function of its inputs, and a server that is started and stopped for real."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from mockgpt import __version__
+from mockgpt.cli import main
+
+
+def run(*arguments, stdin=None, env=None):
+    return CliRunner().invoke(main, arguments, input=stdin, env=env, prog_name="mockgpt")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "page"),
+    [(["--help"], "mockgpt"), (["serve", "--help"], "serve"), (["tokens", "-h"], "tokens")],
+)
+def test_help_is_the_page_under_review(arguments, page, root):
+    done = subprocess.run(
+        [sys.executable, "-m", "mockgpt", *arguments],
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    assert done.stdout == (root / "tests/docs/help" / f"{page}.txt").read_text("utf-8")
+
+
+def test_version():
+    assert run("--version").stdout == f"mockgpt {__version__}\n"
+
+
+@pytest.mark.parametrize("given", ["argument", "stdin"])
+def test_tokens_shows_the_pieces_and_their_number(given):
+    text = "Say this message is from apigpt.cloud!"
+    result = run("tokens", text) if given == "argument" else run("tokens", stdin=text)
+    shown, counted = result.stdout.splitlines()
+    assert shown.replace("|", "") == text
+    assert counted == "10 tokens"
+    assert shown.count("|") == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["serve", "nothing"], 2, "Error: expected a shipped scenario (documentation"),
+        (["serve", "--service", "nothing"], 2, "Error: expected a service's name (pgpt)"),
+        (["serve", "--listen", "nowhere"], 2, "expected HOST:PORT with a port from 0 to 65535"),
+        (["serve", "--listen", ":99999"], 2, "expected HOST:PORT with a port from 0 to 65535"),
+        (
+            ["serve", "--max-body", "many"],
+            2,
+            "expected a size such as 16MiB or 1000000, found 'many'",
+        ),
+        (["serve", "--max-body", "0"], 2, "expected a size such as 16MiB or 1000000, found '0'"),
+        (["serve", "--errors", "french"], 2, "'french' is not one of 'openai', 'azure', 'fastapi'"),
+        (["serve", "--clock", "slow"], 2, "'slow' is not one of 'frozen', 'real'"),
+        (["serve", "--nothing"], 2, "No such option"),
+        (["nothing"], 2, "No such command"),
+    ],
+)
+def test_what_cannot_be_used_is_one_clear_error(arguments, code, message):
+    result = run(*arguments)
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_broken_scenario_is_one_line_with_its_place(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("mockgpt: 1\nrulez: []\n", "utf-8")
+    result = run("serve", str(path))
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"Error: {path}:2:1: rulez: expected a known key, found 'rulez'; did you mean 'rules'?\n"
+    )
+
+
+def test_a_taken_port_is_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = run("serve", "--listen", f"127.0.0.1:{port}")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: cannot listen on 127.0.0.1:{port} (Address already in use); "
+        "choose another with --listen HOST:PORT, port 0 picks a free one\n"
+    )
+
+
+@pytest.fixture
+def start():
+    """Start `mockgpt serve` on a free port; return the process and the port that it prints."""
+    started = []
+
+    def start(*arguments, **variables):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mockgpt", "serve", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "MOCKGPT_LISTEN": "127.0.0.1:0", **variables},
+        )
+        started.append(process)
+        line = process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
+        assert found, f"{line!r} {process.stderr.read() if process.poll() is not None else ''}"
+        return process, int(found[1])
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=20)
+
+
+def ask(port, body, path="/v1/chat/completions", **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request(
+        "POST", path, json.dumps(body), {"content-type": "application/json", **headers}
+    )
+    response = connection.getresponse()
+    data = response.read()
+    connection.close()
+    return response, data
+
+
+HELLO = {"messages": [{"role": "user", "content": "Say this message is from apigpt.cloud!"}]}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_answers_logs_a_line_a_request_and_stops_on_a_signal(start, number):
+    process, port = start("documentation")
+    response, data = ask(port, HELLO, **{"api-key": "sk-secret-0123456789"})
+    assert response.status == 200
+    assert json.loads(data)["usage"]["total_tokens"] == 36
+    ask(port, {**HELLO, "top_p": 0.5}, authorization="Bearer k")
+    ask(port, HELLO)
+    ask(
+        port,
+        {"model": "text-embedding-ada-002", "input": "a"},
+        "/v1/embeddings",
+        **{"api-key": "k"},
+    )
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=20)
+    assert process.returncode == 0
+    lines = [re.sub(r"[\d.]+ ms", "0 ms", line) for line in stderr.splitlines()]
+    assert lines[0] == "POST /v1/chat/completions  200  18+18 tokens  0 ms  rule first-request"
+    assert lines[1] == (
+        "POST /v1/chat/completions  200  18+18 tokens  0 ms  rule first-request  ignored top_p"
+    )
+    assert lines[2].startswith(
+        "POST /v1/chat/completions  401  0 ms  missing_api_key: You didn't provide an API key."
+    )
+    assert lines[3] == "POST /v1/embeddings  200  1 tokens  0 ms  rule anything-else"
+    assert len(lines) == 4
+    assert "secret" not in stderr + stdout
+
+
+def test_the_banner_has_what_a_user_copies(start):
+    process, port = start("documentation")
+    process.terminate()
+    rest = process.stdout.read()
+    for text in (
+        f"export OPENAI_BASE_URL=http://127.0.0.1:{port}/v1\n",
+        f"export OPENAI_API_BASE=http://127.0.0.1:{port}/v1\n",
+        "export OPENAI_API_KEY=sk-mock\n",
+        f"curl http://127.0.0.1:{port}/v1/chat/completions ",
+    ):
+        assert text in rest
+
+
+def test_quiet_is_one_line_and_no_log(start):
+    process, port = start("-q")
+    ask(port, HELLO, **{"api-key": "k"})
+    process.terminate()
+    assert process.communicate(timeout=20) == ("", "")
+
+
+def test_every_option_is_a_variable_too(start):
+    _, port = start(
+        MOCKGPT_ERRORS="azure", MOCKGPT_API_KEY="one two", MOCKGPT_STRICT="1", MOCKGPT_SEED="5",
+        MOCKGPT_MAX_BODY="1KB", MOCKGPT_CLOCK="real", MOCKGPT_QUIET="1",
+    )  # fmt: skip
+    response, data = ask(port, HELLO, **{"api-key": "three"})
+    assert (response.status, json.loads(data)["error"]["code"]) == (401, "401")
+    response, data = ask(port, HELLO, **{"api-key": "two"})
+    assert response.status == 200
+    assert json.loads(data)["created"] > 1_700_000_000
+    response, data = ask(port, {**HELLO, "top_p": 0.5}, **{"api-key": "one"})
+    assert response.status == 400
+    response, data = ask(port, {"messages": "a" * 1000}, **{"api-key": "one"})
+    assert response.status == 413
+
+
+def test_options_of_the_command_and_variables_agree():
+    names = {
+        option: parameter.envvar
+        for command in main.commands.values()
+        for parameter in command.params
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+    for option, variable in names.items():
+        assert variable == "MOCKGPT_" + option[2:].replace("-", "_").upper()

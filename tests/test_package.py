@@ -1,0 +1,64 @@
+"""The wheel, built and installed into an empty folder, has what it needs and nothing else."""
+
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def wheel(root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    done = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_the_wheel_has_the_package_the_services_and_the_scenarios(wheel, root):
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if not name.startswith("mockgpt-")}
+    source = {
+        str(path.relative_to(root))
+        for path in (root / "mockgpt").rglob("*")
+        if path.suffix in (".py", ".yaml", ".typed")
+    }
+    scenarios = {f"mockgpt/scenarios/{path.name}" for path in (root / "scenarios").glob("*.yaml")}
+    assert names == source | scenarios
+    assert "mockgpt/py.typed" in names
+
+
+def test_the_unpacked_wheel_finds_its_own_files(wheel, tmp_path):
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    code = (
+        "import mockgpt, json, urllib.request\n"
+        "from mockgpt.files.scenarios import shipped\n"
+        f"assert mockgpt.__file__.startswith({str(tmp_path)!r}), mockgpt.__file__\n"
+        f"assert all(str(p).startswith({str(tmp_path)!r}) for p in shipped().values())\n"
+        "with mockgpt.MockGPT('documentation') as mock:\n"
+        "    body = {'model': 'gpt-3.5-turbo', 'prompt': 'I am a', 'max_tokens': 7}\n"
+        "    headers = {'api-key': 'k', 'content-type': 'application/json'}\n"
+        "    url = mock.base_url + '/completions'\n"
+        "    request = urllib.request.Request(url, json.dumps(body).encode(), headers)\n"
+        "    print(urllib.request.urlopen(request, timeout=20).read().decode())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path / "site"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"text":" 20 year old female and I"' in done.stdout
