@@ -1,0 +1,113 @@
+"""The real clients, each where it lives: one fixture a client, one place that skips or fails."""
+
+import json
+import os
+import runpy
+import shutil
+import subprocess
+import textwrap
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+HERE = Path(__file__).parent
+CLIENTS = HERE / "clients"
+# pytest's importlib mode has no way to import a sibling; its name keeps `main` from running.
+PREPARE = SimpleNamespace(**runpy.run_path(str(HERE / "prepare.py"), run_name="prepare"))
+FOLDER = Path(os.environ.get("MOCKGPT_INTEROP") or PREPARE.DEFAULT)
+SERVICE = "https://openai.pgpt.cloud"
+SECONDS = 30  # of a client's whole run; one takes about a second
+
+
+def unavailable(what, *, remedy="run python tests/interop/prepare.py"):
+    """Skip a test whose client is not there; where CI is set, that is a failure."""
+    reason = f"{what}; next: {remedy}"
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch):
+    """Take away what points a client elsewhere; what the mockgpt fixture sets comes after it."""
+    for name in tuple(os.environ):
+        if name.startswith(("OPENAI_", "AZURE_OPENAI_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+def wrote(command, *, stdin=b""):
+    """Run a client; return its standard output."""
+    done = subprocess.run(command, input=stdin, capture_output=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def told(command):
+    """Run a client that prints what it got as JSON; return that."""
+    return json.loads(wrote(command))
+
+
+class Legacy:
+    """openai 0.28.1 in its own environment: a case of clients/legacy.py, or a piece of code."""
+
+    def __init__(self, python):
+        self._python = python
+
+    def __call__(self, case, url):
+        return told([self._python, CLIENTS / "legacy.py", case, url])
+
+    def code(self, source, url):
+        """Run the documentation's code, in which only the host is another."""
+        source = textwrap.dedent(source).replace(SERVICE, url)
+        return told([self._python, "-c", source])
+
+
+@pytest.fixture
+def legacy():
+    """Run openai 0.28.1: `legacy(case, url)`, `legacy.code(source, url)`."""
+    python = PREPARE.legacy_python(FOLDER)
+    if not PREPARE.is_ready(python.parents[1], PREPARE.LEGACY):
+        unavailable("openai 0.28.1 has no environment")
+    return Legacy(python)
+
+
+@pytest.fixture(params=sorted(PREPARE.NODE))
+def node(request):
+    """Run a case of clients/node.mjs with each version of node's openai: `node(case, url)`."""
+    project = PREPARE.node_project(FOLDER)
+    program = shutil.which("node")
+    if program is None:
+        unavailable(
+            "there is no node on PATH",
+            remedy="install it with npm, run python tests/interop/prepare.py",
+        )
+    if not PREPARE.is_ready(project, PREPARE.NODE):
+        unavailable("node's openai is not installed")
+    return lambda case, url: told(
+        [program, CLIENTS / "node.mjs", project, request.param, case, url]
+    )
+
+
+class Curl:
+    """curl with arguments, or a whole command line; returns its standard output, as bytes."""
+
+    def __init__(self, program):
+        self._program = program
+
+    def __call__(self, *arguments, stdin=b""):
+        # -q: nobody's .curlrc; --max-time: curl's own message is the better one.
+        return wrote([self._program, "-q", "-sS", "--max-time", "20", *arguments], stdin=stdin)
+
+    def shell(self, command, url):
+        """Run the documentation's command, in which only the host is another."""
+        return wrote(["sh", "-c", command.replace(SERVICE, url)])
+
+
+@pytest.fixture
+def curl():
+    """Run curl: `curl(*arguments, stdin=b"")`, `curl.shell(command, url)`."""
+    program = shutil.which("curl")
+    if program is None:
+        unavailable("there is no curl on PATH", remedy="install it")
+    return Curl(program)
