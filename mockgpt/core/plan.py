@@ -5,12 +5,17 @@ A plan is a short sequence of steps: one `Head`, then `Data` and `Pause` in any 
 executes them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 Headers = tuple[tuple[str, str], ...]
+Unit = Literal["events", "tokens", "bytes"]
+
+FOR_EVER = float("inf")  # seconds: nothing more comes, and the connection stays open
 
 
 class Head(Struct, frozen=True):
@@ -22,9 +27,14 @@ class Head(Struct, frozen=True):
 
 
 class Data(Struct, frozen=True):
-    """Bytes of the body. In a stream of events: exactly one event."""
+    """Bytes of the body. In a stream of events: exactly one event, and what it is.
+
+    `tokens` are the completion tokens that it carries.
+    """
 
     bytes: bytes
+    mark: Literal["", "opening", "piece", "finish", "usage", "done"] = ""
+    tokens: int = 0
 
 
 class Pause(Struct, frozen=True):
@@ -55,9 +65,65 @@ def whole(status: int, headers: Headers, body: bytes) -> Plan:
     yield End()
 
 
-def stream(headers: Headers, events: Iterable[bytes]) -> Plan:
-    """Plan a stream of events: status 200, one `Data` an event."""
+def stream(headers: Headers, events: Iterable[Data]) -> Plan:
+    """Plan a stream of events, with status 200."""
     yield Head(200, headers)
-    for event in events:
-        yield Data(event)
+    yield from events
     yield End()
+
+
+def opened(plan: Plan) -> tuple[Head, Plan]:
+    """Return a plan's head, and the plan as it was."""
+    before: list[Step] = []
+    for step in plan:
+        before.append(step)
+        if isinstance(step, Head):
+            return step, chain(before, plan)
+    raise AssertionError("a plan has a head")
+
+
+def each_event(plan: Plan, change: Callable[[int, Data], Iterable[Step]]) -> Plan:
+    """Change the events of a stream, counted from 1; other answers stay as they are."""
+    head, rest = opened(plan)
+    number = 0
+    for step in rest:
+        if isinstance(step, Data) and head.length is None:
+            number += 1
+            yield from change(number, step)
+        else:
+            yield step
+
+
+def insert(plan: Plan, unit: Unit, left: int, steps: Iterable[Step], *, resume: bool) -> Plan:
+    """Insert steps behind so many units of the body; what follows is kept only with `resume`.
+
+    A plan that ends before the place stays as it is.
+    """
+    reached = False
+    for step in plan:
+        if reached or not isinstance(step, Head | Data):
+            yield step
+            continue
+        before, rest = _divided(step, left) if unit == "bytes" else (step, None)
+        left -= _size(before, unit)
+        yield before
+        if left <= 0:
+            reached = True
+            yield from steps
+            if not resume:
+                return
+            if rest is not None:
+                yield rest
+
+
+def _size(step: Head | Data, unit: Unit) -> int:
+    if isinstance(step, Head):
+        return 0
+    return {"events": 1, "tokens": step.tokens, "bytes": len(step.bytes)}[unit]
+
+
+def _divided(step: Head | Data, left: int) -> tuple[Head | Data, Data | None]:
+    """Divide data at a byte."""
+    if isinstance(step, Head) or len(step.bytes) <= left:
+        return step, None
+    return replace(step, bytes=step.bytes[:left]), replace(step, bytes=step.bytes[left:])

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from mockgpt.core.answers import Answer, Said, Spoken, Usage
 from mockgpt.core.encode.sse import DONE, event, json_bytes
+from mockgpt.core.plan import Data
 
 
 class Form(Struct, frozen=True, kw_only=True):
@@ -34,7 +35,7 @@ def usage_of(usage: Usage) -> dict[str, int | None]:
     }
 
 
-def events(form: Form, answer: Answer, said: Said, *, include_usage: bool) -> Iterator[bytes]:
+def events(form: Form, answer: Answer, said: Said, *, include_usage: bool) -> Iterator[Data]:
     """Yield the events of a stream, choices in turn, `[DONE]` last.
 
     An empty piece sends nothing. Only with `include_usage` (`stream_options`) is there a chunk
@@ -52,16 +53,23 @@ def events(form: Form, answer: Answer, said: Said, *, include_usage: bool) -> It
     for turn in zip_longest(*spoken):
         for inner in turn:
             if inner is not None:
-                yield before + inner + after
+                yield Data(before + inner.bytes + after, inner.mark, inner.tokens)
     if include_usage:
-        yield event(json_bytes({**head, "choices": [], "usage": usage_of(answer.usage)}))
-    yield DONE
+        usage = {**head, "choices": [], "usage": usage_of(answer.usage)}
+        yield Data(event(json_bytes(usage)), "usage")
+    yield Data(DONE, "done")
 
 
-def _choice(form: Form, index: int, choice: Spoken) -> Iterator[bytes]:
+def _choice(form: Form, index: int, choice: Spoken) -> Iterator[Data]:
+    """Yield what stands between head and tail; tokens without text count for the next event."""
     if form.opening:
-        yield form.opening % {b"index": index}
+        yield Data(form.opening % {b"index": index}, "opening")
+    tokens = 0
     for piece in choice.pieces:
+        tokens += 1
         if piece:
-            yield form.piece % {b"index": index, b"text": json_bytes(piece)}
-    yield form.closing % {b"index": index, b"finish": json_bytes(choice.finish)}
+            text = json_bytes(piece)
+            yield Data(form.piece % {b"index": index, b"text": text}, "piece", tokens)
+            tokens = 0
+    finish = json_bytes(choice.finish)
+    yield Data(form.closing % {b"index": index, b"finish": finish}, "finish", tokens)

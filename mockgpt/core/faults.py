@@ -1,0 +1,189 @@
+"""Faults, as the scenario language writes them: small values of a kind, a place and a chance.
+
+The vocabulary is the field's (latency, bandwidth, slice, reset). What each does to a plan stands in
+`injection.py`, a generator a kind.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from mockgpt.core.pace import Duration
+
+Natural = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class Place(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place in a body: so many bytes or completion tokens from its start."""
+
+    bytes: Natural | UnsetType = UNSET
+    tokens: Natural | UnsetType = UNSET
+
+
+After = Natural | Place  # a number counts events
+
+
+class _Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What every fault may say: how often it happens, and on which call or attempt."""
+
+    chance: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    on_call: Positive | UnsetType = UNSET
+    on_attempt: Positive | UnsetType = UNSET
+
+
+class Latency(_Fault, frozen=True, tag="latency"):
+    """Wait before the head."""
+
+    delay: Duration
+
+
+class Stall(_Fault, frozen=True, tag="stall", rename={"for_": "for"}):
+    """Fall silent, for a duration or for ever."""
+
+    after: After = 0
+    for_: Duration | UnsetType = UNSET
+
+
+class Disconnect(_Fault, frozen=True, tag="disconnect"):
+    """End the connection: by a reset, a plain close, or by hanging with nothing more to come."""
+
+    after: After = 0
+    how: Literal["reset", "close", "hang"] = "reset"
+
+
+class Bandwidth(_Fault, frozen=True, tag="bandwidth"):
+    """Send so many bytes per second."""
+
+    bytes_per_second: Positive
+
+
+class Slice(_Fault, frozen=True, tag="slice"):
+    """Cut writes elsewhere than between events: the bytes stay the same."""
+
+    bytes: Positive | UnsetType = UNSET
+    at: tuple[Positive, ...] | UnsetType = UNSET
+    inside: Literal["utf8", "json", "newline"] | UnsetType = UNSET
+
+
+class Coalesce(_Fault, frozen=True, tag="coalesce"):
+    """Put several events into one write."""
+
+    events: Positive = 2
+
+
+class Newline(_Fault, frozen=True, tag="newline"):
+    """End lines with another newline."""
+
+    style: Literal["crlf", "cr"] = "crlf"
+
+
+class NoSpace(_Fault, frozen=True, tag="no_space"):
+    """Leave out the space behind `data:`."""
+
+
+class Comments(_Fault, frozen=True, tag="comments"):
+    """Send a comment before every N events, as proxies do to keep a connection alive."""
+
+    every: Positive = 1
+
+
+class EventLines(_Fault, frozen=True, tag="event_lines"):
+    """Send an `event:` line before each data line."""
+
+    event: str = "message"
+
+
+class Garble(_Fault, frozen=True, tag="garble"):
+    """Make the Nth event, or a whole body, not JSON."""
+
+    event: Positive = 1
+
+
+class Duplicate(_Fault, frozen=True, tag="duplicate"):
+    """Send the Nth event twice."""
+
+    event: Positive = 2
+
+
+class Reorder(_Fault, frozen=True, tag="reorder"):
+    """Swap the Nth event with the next."""
+
+    event: Positive = 2
+
+
+class Drop(_Fault, frozen=True, tag="drop"):
+    """Leave out the Nth event."""
+
+    event: Positive = 2
+
+
+class NoFinish(_Fault, frozen=True, tag="no_finish"):
+    """Leave out the events with a finish reason."""
+
+
+class NoDone(_Fault, frozen=True, tag="no_done"):
+    """Leave out `[DONE]`."""
+
+
+class CutLast(_Fault, frozen=True, tag="cut_last"):
+    """Send the last event without its blank line."""
+
+
+class TruncateBody(_Fault, frozen=True, tag="truncate_body"):
+    """Send a body that is shorter than its Content-Length, and close."""
+
+    bytes: Natural | UnsetType = UNSET
+
+
+class ContentType(_Fault, frozen=True, tag="content_type"):
+    """Say another content type."""
+
+    type: str
+
+
+class ErrorEvent(_Fault, frozen=True, tag="error_event"):
+    """Send an error object inside the stream, and `[DONE]`; the rest is never sent."""
+
+    error: str = "server_error"
+    after: After = 1
+
+
+class Torture(_Fault, frozen=True, tag="torture"):
+    """Mix slices, joined events, newlines and comments: a correct client must not notice."""
+
+
+Fault = (
+    Latency | Stall | Disconnect | Bandwidth | Slice | Coalesce | Newline | NoSpace | Comments
+    | EventLines | Garble | Duplicate | Reorder | Drop | NoFinish | NoDone | CutLast
+    | TruncateBody | ContentType | ErrorEvent | Torture
+)  # fmt: skip
+
+# These may cut events in two, so what counts or changes events must stand before them.
+_CUTTING = (Bandwidth, Slice, Torture)
+_OF_WRITES = (*_CUTTING, Latency, Stall, Disconnect, Coalesce, TruncateBody, ContentType)
+
+
+def fault_problems(
+    faults: tuple[Fault, ...], errors: frozenset[str]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield what the types alone cannot refuse, with its place in a reply."""
+    cutting = None
+    for index, fault in enumerate(faults):
+        place = ("faults", index)
+        kind = fault.__struct_config__.tag
+        if cutting is not None and not isinstance(fault, _OF_WRITES):
+            yield place, f"expected `{kind}` before `{cutting}`, which cuts events, found it behind"
+        if isinstance(fault, _CUTTING):
+            cutting = kind
+        after = getattr(fault, "after", 0)
+        if isinstance(after, Place) and (after.bytes is UNSET) is (after.tokens is UNSET):
+            yield (*place, "after"), "expected either `bytes` or `tokens`, found both or neither"
+        if isinstance(fault, Slice):
+            given = [key for key in ("bytes", "at", "inside") if getattr(fault, key) is not UNSET]
+            if len(given) != 1:
+                found = " and ".join(given) or "none of them"
+                yield place, f"expected exactly one of `bytes`, `at`, `inside`, found {found}"
+        if isinstance(fault, ErrorEvent) and fault.error not in errors:
+            yield (*place, "error"), f"expected an error preset, found '{fault.error}'"

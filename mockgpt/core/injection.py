@@ -1,0 +1,300 @@
+"""What faults do: each kind is a generator that turns a plan into a plan.
+
+A fault that does not fit a plan, as one of events does not fit a whole body, leaves it as it is.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from mockgpt.core import faults
+from mockgpt.core.encode.sse import DONE, event
+from mockgpt.core.pace import Draw, seconds
+from mockgpt.core.plan import (
+    FOR_EVER,
+    Abort,
+    Data,
+    End,
+    Head,
+    Pause,
+    Plan,
+    Step,
+    each_event,
+    insert,
+    opened,
+)  # fmt: skip
+
+_KEEP_ALIVE = b": keep-alive\n\n"
+_WRITES_PER_SECOND = 20
+_OFTEN, _SELDOM = 0.5, 0.3  # chances of what `torture` mixes
+
+
+class Occasion(Struct, frozen=True, kw_only=True):
+    """What a fault may depend on: the call and attempt (from 1), keyed draws, an error's body."""
+
+    call: int = 1
+    attempt: int = 1
+    draw: Draw
+    error: Callable[[str], bytes]
+
+
+def faulty(plan: Plan, chosen: Sequence[faults.Fault], occasion: Occasion) -> Plan:
+    """Apply to a plan the faults that happen on this occasion, in the order written."""
+    for index, fault in enumerate(chosen):
+        if happens(fault, index, occasion):
+            plan = _GENERATORS[type(fault)](plan, fault, occasion)
+    return plan
+
+
+def happens(fault: faults.Fault, index: int, occasion: Occasion) -> bool:
+    """Tell whether the fault at that index of its list happens on an occasion."""
+    return (
+        fault.on_call in (UNSET, occasion.call)
+        and fault.on_attempt in (UNSET, occasion.attempt)
+        and (fault.chance == 1 or occasion.draw(f"chance {index}") < fault.chance)
+    )
+
+
+def _at(plan: Plan, after: faults.After, steps: Sequence[Step], *, resume: bool) -> Plan:
+    match after:
+        case faults.Place(bytes=int(size)):
+            return insert(plan, "bytes", size, steps, resume=resume)
+        case faults.Place(tokens=int(count)):
+            return insert(plan, "tokens", count, steps, resume=resume)
+        case int():
+            return insert(plan, "events", after, steps, resume=resume)
+        case _:
+            raise AssertionError("the loader refuses a place without bytes or tokens")
+
+
+def _latency(plan: Plan, fault: faults.Latency, _: Occasion) -> Plan:
+    yield Pause(seconds(fault.delay))
+    yield from plan
+
+
+def _stall(plan: Plan, fault: faults.Stall, _: Occasion) -> Plan:
+    silence = FOR_EVER if fault.for_ is UNSET else seconds(fault.for_)
+    return _at(plan, fault.after, [Pause(silence)], resume=True)
+
+
+def _disconnect(plan: Plan, fault: faults.Disconnect, _: Occasion) -> Plan:
+    last = Pause(FOR_EVER) if fault.how == "hang" else Abort(fault.how)
+    return _at(plan, fault.after, [Pause(0), last], resume=fault.how == "hang")
+
+
+def _error_event(plan: Plan, fault: faults.ErrorEvent, occasion: Occasion) -> Plan:
+    head, rest = opened(plan)
+    if head.length is not None:
+        return rest
+    error = Data(event(occasion.error(fault.error)))
+    return _at(rest, fault.after, [error, Data(DONE, "done"), End()], resume=False)
+
+
+def _bandwidth(plan: Plan, fault: faults.Bandwidth, _: Occasion) -> Plan:
+    size = max(1, fault.bytes_per_second // _WRITES_PER_SECOND)
+    for step in plan:
+        if isinstance(step, Data):
+            for start in range(0, len(step.bytes), size):
+                part = step.bytes[start : start + size]
+                yield replace(step, bytes=part)
+                yield Pause(len(part) / fault.bytes_per_second)
+        else:
+            yield step
+
+
+def _slice(plan: Plan, fault: faults.Slice, _: Occasion) -> Plan:
+    offset = 0
+    for step in plan:
+        if isinstance(step, Data):
+            cuts = _cuts(fault, step.bytes, offset)
+            offset += len(step.bytes)
+            yield from _cut(step, cuts)
+        else:
+            yield step
+
+
+def _cut(data: Data, cuts: Iterable[int]) -> Plan:
+    """Cut data at places within it; an empty pause puts what came before on the wire."""
+    start = 0
+    for place in cuts:
+        yield replace(data, bytes=data.bytes[start:place])
+        yield Pause(0)
+        start = place
+    yield replace(data, bytes=data.bytes[start:])
+
+
+def _cuts(fault: faults.Slice, data: bytes, offset: int) -> Iterator[int]:
+    """Yield where to cut data that begins at an offset of the body."""
+    if fault.bytes is not UNSET:
+        yield from range(fault.bytes - offset % fault.bytes, len(data), fault.bytes)
+    elif fault.at is not UNSET:
+        yield from sorted(at - offset for at in fault.at if 0 < at - offset < len(data))
+    elif fault.inside == "utf8":
+        yield from (i for i, byte in enumerate(data) if 0x80 <= byte < 0xC0)  # noqa: PLR2004 - continuation bytes
+    elif fault.inside == "newline":
+        yield from (i for i in range(1, len(data)) if data[i - 1 : i + 1] == b"\n\n")
+    elif len(data) > 1:
+        yield len(data) // 2
+
+
+def _coalesce(plan: Plan, fault: faults.Coalesce, _: Occasion) -> Plan:
+    held: list[Data] = []
+    wait = 0.0
+    for step in plan:
+        if isinstance(step, Data):
+            held.append(step)
+        if held and isinstance(step, Pause):
+            wait += step.seconds
+        elif not isinstance(step, Data):
+            yield from _joined(held, wait)
+            held, wait = [], 0.0
+            yield step
+        elif len(held) == fault.events:
+            yield from _joined(held, wait)
+            held, wait = [], 0.0
+
+
+def _joined(held: list[Data], wait: float) -> Plan:
+    if wait:
+        yield Pause(wait)
+    if held:
+        tokens = sum(data.tokens for data in held)
+        yield Data(b"".join(data.bytes for data in held), held[-1].mark, tokens)
+
+
+def _rewritten(plan: Plan, change: Callable[[bytes], bytes]) -> Plan:
+    return each_event(plan, lambda _, data: [replace(data, bytes=change(data.bytes))])
+
+
+def _newline(plan: Plan, fault: faults.Newline, _: Occasion) -> Plan:
+    end = {"crlf": b"\r\n", "cr": b"\r"}[fault.style]
+    return _rewritten(plan, lambda lines: lines.replace(b"\n", end))
+
+
+def _no_space(plan: Plan, *_: object) -> Plan:
+    return _rewritten(plan, lambda lines: lines.replace(b"data: ", b"data:", 1))
+
+
+def _comments(plan: Plan, fault: faults.Comments, _: Occasion) -> Plan:
+    def commented(number: int, data: Data) -> Iterator[Step]:
+        if (number - 1) % fault.every == 0:
+            yield Data(_KEEP_ALIVE)
+        yield data
+
+    return each_event(plan, commented)
+
+
+def _event_lines(plan: Plan, fault: faults.EventLines, _: Occasion) -> Plan:
+    line = b"event: %b\n" % fault.event.encode()
+    return _rewritten(plan, lambda lines: line + lines)
+
+
+def _garble(plan: Plan, fault: faults.Garble, _: Occasion) -> Plan:
+    number = 0
+    for step in plan:
+        if isinstance(step, Data):
+            number += 1
+        if isinstance(step, Data) and number == fault.event:  # the same length, and never JSON
+            yield replace(step, bytes=step.bytes.replace(b"{", b"[", 1))
+        else:
+            yield step
+
+
+def _duplicate(plan: Plan, fault: faults.Duplicate, _: Occasion) -> Plan:
+    return each_event(plan, lambda number, data: [data] * (2 if number == fault.event else 1))
+
+
+def _drop(plan: Plan, fault: faults.Drop, _: Occasion) -> Plan:
+    return each_event(plan, lambda number, data: [] if number == fault.event else [data])
+
+
+def _reorder(plan: Plan, fault: faults.Reorder, _: Occasion) -> Plan:
+    held: list[Data] = []
+
+    def swapped(number: int, data: Data) -> Iterator[Step]:
+        if number == fault.event and data.mark != "done":
+            held.append(data)
+        else:
+            yield data
+            yield from held
+            held.clear()
+
+    return each_event(plan, swapped)
+
+
+def _without(plan: Plan, mark: str) -> Plan:
+    return each_event(plan, lambda _, data: [] if data.mark == mark else [data])
+
+
+def _cut_last(plan: Plan, _: faults.CutLast, __: Occasion) -> Plan:
+    held: list[Data] = []
+
+    def late(_: int, data: Data) -> Iterator[Step]:
+        yield from held
+        held[:] = [data]
+
+    for step in each_event(plan, late):
+        if isinstance(step, End) and held:
+            yield replace(held[0], bytes=held[0].bytes.rstrip(b"\r\n") + b"\n")
+        yield step
+
+
+def _truncate_body(plan: Plan, fault: faults.TruncateBody, _: Occasion) -> Plan:
+    head, rest = opened(plan)
+    if head.length is None:
+        return rest
+    kept = head.length // 2 if fault.bytes is UNSET else fault.bytes
+    return _at(rest, faults.Place(bytes=kept), [Pause(0), Abort("close")], resume=False)
+
+
+def _content_type(plan: Plan, fault: faults.ContentType, _: Occasion) -> Plan:
+    for step in plan:
+        if isinstance(step, Head):
+            others = tuple(header for header in step.headers if header[0] != "content-type")
+            yield replace(step, headers=(*others, ("content-type", fault.type)))
+        else:
+            yield step
+
+
+def _torture(plan: Plan, _: faults.Torture, occasion: Occasion) -> Plan:
+    end = b"\r\n" if occasion.draw("newline") < _OFTEN else b"\n"
+
+    def tortured(number: int, data: Data) -> Iterator[Step]:
+        if occasion.draw(f"comment {number}") < _SELDOM:
+            yield Data(_KEEP_ALIVE.replace(b"\n", end))
+        data = replace(data, bytes=data.bytes.replace(b"\n", end))
+        # Without a cut the event is joined to the next: nothing waits between them.
+        if occasion.draw(f"cut {number}") < _OFTEN and len(data.bytes) > 1:
+            place = 1 + int(occasion.draw(f"place {number}") * (len(data.bytes) - 1))
+            yield from _cut(data, [place])
+        else:
+            yield data
+
+    return each_event(plan, tortured)
+
+
+_GENERATORS: dict[type, Callable[[Plan, Any, Occasion], Plan]] = {
+    faults.Latency: _latency,
+    faults.Stall: _stall,
+    faults.Disconnect: _disconnect,
+    faults.Bandwidth: _bandwidth,
+    faults.Slice: _slice,
+    faults.Coalesce: _coalesce,
+    faults.Newline: _newline,
+    faults.NoSpace: _no_space,
+    faults.Comments: _comments,
+    faults.EventLines: _event_lines,
+    faults.Garble: _garble,
+    faults.Duplicate: _duplicate,
+    faults.Reorder: _reorder,
+    faults.Drop: _drop,
+    faults.NoFinish: lambda plan, *_: _without(plan, "finish"),
+    faults.NoDone: lambda plan, *_: _without(plan, "done"),
+    faults.CutLast: _cut_last,
+    faults.TruncateBody: _truncate_body,
+    faults.ContentType: _content_type,
+    faults.ErrorEvent: _error_event,
+    faults.Torture: _torture,
+}

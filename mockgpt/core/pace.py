@@ -1,0 +1,77 @@
+"""When each chunk is due: durations, and the pauses that a pace puts between the events of a plan.
+
+Pauses are relative; whoever executes them adds them up from the start, so lateness never does.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from mockgpt.core.plan import Data, Pause, Plan
+
+Duration = (
+    Annotated[float, Meta(ge=0, description="seconds")]
+    | Annotated[
+        str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m)$", description="such as 200ms, 1.5s or 2m")
+    ]
+)
+Draw = Callable[[str], float]  # purpose -> a number from 0 up to 1, drawn for this attempt
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
+
+class Pace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How fast an answer comes. Without a pace nothing waits."""
+
+    first: Duration = 0.0
+    """Before the first event: the time to first token."""
+    each: Duration | UnsetType = UNSET
+    """Before each further event: the inter-token latency."""
+    tokens_per_second: Annotated[float, Meta(gt=0)] | UnsetType = UNSET
+    jitter: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """The share by which each wait varies."""
+    chunk: Literal["token", "word", "character"] | Annotated[int, Meta(ge=1)] = "token"
+    """What one event holds; a number of tokens, or one of these."""
+
+
+def seconds(duration: Duration) -> float:
+    """Return a duration in seconds."""
+    if not isinstance(duration, str):
+        return float(duration)
+    number = duration.rstrip("ms")
+    return float(number) * _UNITS[duration[len(number) :]]
+
+
+def paced(plan: Plan, pace: Pace, draw: Draw) -> Plan:
+    """Put a pause before each event, varied by a seeded jitter. The bytes stay the same."""
+    index = 0
+    for step in plan:
+        if isinstance(step, Data):
+            wait = _wait(pace, index, step.tokens)
+            if wait and pace.jitter:
+                wait *= 1 + pace.jitter * (2 * draw(f"jitter {index}") - 1)
+            if wait:
+                yield Pause(wait)
+            index += 1
+        yield step
+
+
+def pace_problems(pace: Pace | UnsetType) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield what the types alone cannot refuse, with its place in a reply."""
+    if pace is not UNSET and pace.each is not UNSET and pace.tokens_per_second is not UNSET:
+        yield ("pace", "each"), "expected `each` or `tokens_per_second`, found both"
+
+
+def hurried(plan: Plan, speed: float) -> Plan:
+    """Divide every wait of a plan."""
+    for step in plan:
+        yield Pause(step.seconds / speed) if isinstance(step, Pause) else step
+
+
+def _wait(pace: Pace, index: int, tokens: int) -> float:
+    if index == 0:
+        return seconds(pace.first)
+    if pace.tokens_per_second is not UNSET:
+        return tokens / pace.tokens_per_second
+    return 0.0 if pace.each is UNSET else seconds(pace.each)

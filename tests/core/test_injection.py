@@ -1,0 +1,368 @@
+"""What each fault does to a plan, and what no fault may do."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mockgpt.core.draws import draw
+from mockgpt.core.faults import (
+    Bandwidth,
+    Coalesce,
+    Comments,
+    ContentType,
+    CutLast,
+    Disconnect,
+    Drop,
+    Duplicate,
+    ErrorEvent,
+    EventLines,
+    Garble,
+    Latency,
+    Newline,
+    NoDone,
+    NoFinish,
+    NoSpace,
+    Place,
+    Reorder,
+    Slice,
+    Stall,
+    Torture,
+    TruncateBody,
+)  # fmt: skip
+from mockgpt.core.injection import Occasion, faulty
+from mockgpt.core.pace import Pace, paced, seconds
+from mockgpt.core.plan import FOR_EVER, Abort, Data, End, Head, Pause, stream, whole
+
+EVENTS = [
+    Data(b'data: {"r":1}\n\n', "opening"),
+    Data('data: {"t":"é"}\n\n'.encode(), "piece", 1),
+    Data(b'data: {"t":"b"}\n\n', "piece", 2),
+    Data(b'data: {"f":1}\n\n', "finish", 1),
+    Data(b"data: [DONE]\n\n", "done"),
+]
+TYPE = (("content-type", "text/event-stream"),)
+BODY = b'{"a": "hello"}'
+
+
+def drawing(seed=0):
+    return lambda purpose: int.from_bytes(draw(seed, purpose, size=8)) / 2**64
+
+
+def occasion(call=1, attempt=1, seed=0):
+    return Occasion(
+        call=call,
+        attempt=attempt,
+        draw=drawing(seed),
+        error=lambda name: b'{"error":"%b"}' % name.encode(),
+    )
+
+
+def streamed(*faults, events=EVENTS, **when):
+    return list(faulty(stream(TYPE, events), faults, occasion(**when)))
+
+
+def answered(*faults, **when):
+    return list(faulty(whole(200, (), BODY), faults, occasion(**when)))
+
+
+def data(steps):
+    return b"".join(step.bytes for step in steps if isinstance(step, Data))
+
+
+ALL = b"".join(event.bytes for event in EVENTS)
+
+
+def joined(*numbers):
+    return b"".join(EVENTS[number - 1].bytes for number in numbers)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Newline(style="crlf"), ALL.replace(b"\n", b"\r\n")),
+        (Newline(style="cr"), ALL.replace(b"\n", b"\r")),
+        (NoSpace(), ALL.replace(b"data: ", b"data:")),
+        (Comments(every=2), b"".join(
+            (b": keep-alive\n\n" if n % 2 == 0 else b"") + e.bytes for n, e in enumerate(EVENTS))),
+        (EventLines(), ALL.replace(b"data: ", b"event: message\ndata: ")),
+        (Garble(event=2), ALL.replace(b'{"t":"\xc3', b'["t":"\xc3')),
+        (Duplicate(event=2), joined(1, 2, 2, 3, 4, 5)),
+        (Reorder(event=2), joined(1, 3, 2, 4, 5)),
+        (Reorder(event=5), ALL),
+        (Drop(event=3), joined(1, 2, 4, 5)),
+        (NoFinish(), joined(1, 2, 3, 5)),
+        (NoDone(), joined(1, 2, 3, 4)),
+        (CutLast(), ALL[:-1]),
+        (ErrorEvent(after=2), joined(1, 2) + b'data: {"error":"server_error"}\n\ndata: [DONE]\n\n'),
+        (ErrorEvent(after=99), ALL),
+        (TruncateBody(), ALL),
+    ],
+)  # fmt: skip
+def test_the_bytes_of_a_faulty_stream(fault, expected):
+    steps = streamed(fault)
+    assert data(steps) == expected
+    assert steps[0] == Head(200, TYPE)
+    assert steps[-1] == End()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Newline(), NoSpace(), Comments(), EventLines(), Duplicate(event=1), Reorder(event=1),
+        Drop(event=1), NoFinish(), NoDone(), CutLast(), ErrorEvent(), Garble(event=2), Torture(),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_no_stream_has_no_events(fault):
+    assert answered(fault) == answered()
+
+
+@pytest.mark.parametrize(
+    ("after", "sent"),
+    [
+        (0, b""),
+        (2, joined(1, 2)),
+        (5, ALL),
+        (Place(bytes=0), b""),
+        (Place(bytes=20), ALL[:20]),
+        (Place(tokens=1), joined(1, 2)),
+        (Place(tokens=2), joined(1, 2, 3)),
+    ],
+)
+@pytest.mark.parametrize("how", ["reset", "close", "hang"])
+def test_a_connection_ends_at_any_byte(after, sent, how):
+    steps = streamed(Disconnect(after=after, how=how))
+    ended = steps.index(Pause(FOR_EVER) if how == "hang" else Abort(how))
+    assert data(steps[:ended]) == sent
+    assert how == "hang" or ended == len(steps) - 1
+
+
+def test_a_place_behind_the_end_is_never_reached():
+    assert streamed(Disconnect(after=6)) == streamed()
+    assert answered(Disconnect(after=Place(bytes=99))) == answered()
+
+
+def test_a_stall_goes_on_afterwards():
+    steps = streamed(Stall(after=2, for_="1.5s"))
+    assert steps[3] == Pause(1.5)
+    assert data(steps) == ALL
+    assert Pause(FOR_EVER) in streamed(Stall())
+
+
+def test_latency_comes_before_the_head():
+    assert answered(Latency(delay="200ms"))[:2] == [Pause(0.2), Head(200, (), len(BODY))]
+
+
+def test_bandwidth_is_a_pause_for_every_byte():
+    steps = streamed(Bandwidth(bytes_per_second=100))
+    assert data(steps) == ALL
+    assert sum(s.seconds for s in steps if isinstance(s, Pause)) == pytest.approx(len(ALL) / 100)
+    assert max(len(s.bytes) for s in steps if isinstance(s, Data)) == 5
+
+
+@pytest.mark.parametrize(
+    ("fault", "writes"),
+    [
+        (Slice(bytes=30), [ALL[i : i + 30] for i in range(0, len(ALL), 30)]),
+        (Slice(at=(3, 40)), [ALL[:3], ALL[3:40], ALL[40:]]),
+        (Slice(inside="utf8"), [ALL[: ALL.index(b"\xa9")], ALL[ALL.index(b"\xa9") :]]),
+    ],
+)
+def test_slices_are_writes(fault, writes):
+    assert written(streamed(fault)) == writes
+
+
+def written(steps):
+    writes = [b""]
+    for step in steps:
+        if isinstance(step, Pause):
+            writes.append(b"")
+        elif isinstance(step, Data):
+            writes[-1] += step.bytes
+    return writes
+
+
+def test_slices_inside_events_and_newlines():
+    assert len(written(streamed(Slice(inside="json")))) == 6
+    assert [w[-1:] for w in written(streamed(Slice(inside="newline")))[:-1]] == [b"\n"] * 5
+
+
+def test_coalesced_events_wait_for_each_other():
+    steps = list(
+        faulty(
+            paced(stream((), EVENTS), Pace(first=1, each=2), drawing()),
+            [Coalesce(events=2)],
+            occasion(),
+        )
+    )
+    assert [s.seconds for s in steps if isinstance(s, Pause)] == [1, 2, 2, 2, 2]
+    assert [s.bytes for s in steps if isinstance(s, Data)] == [
+        joined(1, 2), joined(3, 4), joined(5),
+    ]  # fmt: skip
+
+
+def test_a_truncated_body_keeps_its_length():
+    assert answered(TruncateBody(bytes=4)) == [
+        Head(200, (), len(BODY)), Data(BODY[:4]), Pause(0), Abort("close"),
+    ]  # fmt: skip
+    assert data(answered(TruncateBody())) == BODY[: len(BODY) // 2]
+
+
+def test_a_garbled_body_is_not_json_and_as_long():
+    garbled = data(answered(Garble()))
+    assert len(garbled) == len(BODY)
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(garbled)
+
+
+def test_a_content_type_is_replaced():
+    assert streamed(ContentType(type="text/html"))[0].headers == (("content-type", "text/html"),)
+
+
+@pytest.mark.parametrize(
+    ("fault", "when", "happens"),
+    [
+        (NoDone(on_call=2), {}, False),
+        (NoDone(on_call=2), {"call": 2}, True),
+        (NoDone(on_attempt=1), {"attempt": 2}, False),
+        (NoDone(on_attempt=2, on_call=1), {"attempt": 2}, True),
+        (NoDone(chance=0), {}, False),
+        (NoDone(chance=1), {}, True),
+    ],
+)
+def test_a_fault_may_be_restricted(fault, when, happens):
+    assert (data(streamed(fault, **when)) != ALL) is happens
+
+
+def test_chance_is_drawn_by_the_seed():
+    hit = [data(streamed(NoDone(chance=0.3), seed=seed)) != ALL for seed in range(300)]
+    assert 60 < sum(hit) < 120
+    assert hit == [data(streamed(NoDone(chance=0.3), seed=seed)) != ALL for seed in range(300)]
+
+
+def test_faults_compose_in_the_order_written():
+    assert data(streamed(Drop(event=1), Duplicate(event=1))) == joined(2, 2, 3, 4, 5)
+    assert data(streamed(Duplicate(event=1), Drop(event=1))) == joined(1, 2, 3, 4, 5)
+
+
+texts = st.text(max_size=6)
+events = st.lists(texts, max_size=8).map(
+    lambda pieces: [
+        *(
+            Data(b"data: %b\n\n" % json.dumps({"t": t}, ensure_ascii=False).encode(), "piece", 1)
+            for t in pieces
+        ),
+        Data(b"data: [DONE]\n\n", "done"),
+    ]
+)
+places = (
+    st.integers(0, 12)
+    | st.builds(Place, bytes=st.integers(0, 300))
+    | st.builds(Place, tokens=st.integers(0, 12))
+)
+keeping = st.one_of(
+    st.builds(Latency, delay=st.floats(0, 9)),
+    st.builds(Stall, after=places),
+    st.builds(Bandwidth, bytes_per_second=st.integers(1, 500)),
+    st.builds(Slice, bytes=st.integers(1, 40)),
+    st.builds(Slice, at=st.lists(st.integers(1, 200), max_size=5).map(tuple)),
+    st.builds(Slice, inside=st.sampled_from(["utf8", "json", "newline"])),
+    st.builds(Coalesce, events=st.integers(1, 9)),
+    st.builds(ContentType, type=st.just("x/y")),
+    st.builds(Disconnect, after=places, how=st.just("hang")),
+)
+cutting = st.builds(Disconnect, after=places, how=st.sampled_from(["reset", "close"]))
+harmless = st.one_of(
+    st.builds(Comments, every=st.integers(1, 5)),
+    st.just(Newline()),
+    st.just(NoSpace()),
+)
+anything = st.one_of(
+    keeping, cutting, harmless, st.just(NoDone()), st.just(NoFinish()), st.just(CutLast()),
+    st.builds(Garble, event=st.integers(1, 9)), st.builds(Drop, event=st.integers(1, 9)),
+    st.builds(Reorder, event=st.integers(1, 9)), st.builds(ErrorEvent, after=places),
+    st.just(TruncateBody()), st.just(EventLines()), st.builds(Duplicate, event=st.integers(1, 9)),
+)  # fmt: skip
+
+
+@given(events, st.lists(keeping, max_size=4))
+def test_faults_of_time_and_writes_keep_every_byte(given_events, faults):
+    before = b"".join(event.bytes for event in given_events)
+    assert data(streamed(*faults, events=given_events)) == before
+
+
+@given(events, cutting)
+def test_a_cut_is_a_prefix(given_events, fault):
+    before = b"".join(event.bytes for event in given_events)
+    assert before.startswith(data(streamed(fault, events=given_events)))
+
+
+@given(events, st.lists(harmless, max_size=4), st.integers(0, 99))
+def test_a_correct_client_does_not_notice_the_harmless_ones(given_events, faults, seed):
+    assert parsed(data(streamed(*faults, Torture(), events=given_events, seed=seed))) == parsed(
+        b"".join(event.bytes for event in given_events)
+    )
+
+
+def parsed(body):
+    """Read events as WHATWG HTML, section 9.2.6, says."""
+    found, lines = [], []
+    for line in body.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        if not line:
+            found += ["\n".join(lines)] if lines else []
+            lines = []
+        elif not line.startswith(":"):
+            field, _, value = line.partition(":")
+            assert field == "data"
+            lines.append(value.removeprefix(" "))
+    return found
+
+
+@given(events, st.lists(anything, max_size=5), st.booleans())
+def test_every_plan_is_a_head_then_data_then_one_end(given_events, faults, streaming):
+    steps = streamed(*faults, events=given_events) if streaming else answered(*faults)
+    assert sum(isinstance(step, Head) for step in steps) == 1
+    assert sum(isinstance(step, End | Abort) for step in steps) == 1
+    assert isinstance(steps[-1], End | Abort)
+    head = next(index for index, step in enumerate(steps) if isinstance(step, Head))
+    assert all(isinstance(step, Pause) for step in steps[:head])
+
+
+@pytest.mark.parametrize(
+    ("written_", "is_"), [(2, 2.0), (0.5, 0.5), ("200ms", 0.2), ("1.5s", 1.5), ("2m", 120.0)]
+)
+def test_durations(written_, is_):
+    assert seconds(written_) == pytest.approx(is_)
+
+
+@dataclass
+class Waits:
+    first: float
+    each: list
+
+
+@pytest.mark.parametrize(
+    ("pace", "waits"),
+    [
+        (Pace(), []),
+        (Pace(first="1s"), [1.0]),
+        (Pace(each=0.5), [0.5] * 4),
+        (Pace(tokens_per_second=2), [0.5, 1.0, 0.5]),
+    ],
+)
+def test_a_pace_is_pauses_between_events(pace, waits):
+    steps = list(paced(stream((), EVENTS), pace, drawing()))
+    assert [s.seconds for s in steps if isinstance(s, Pause)] == waits
+    assert data(steps) == ALL
+
+
+def test_jitter_is_seeded_and_bounded():
+    def waits(seed):
+        steps = paced(stream((), EVENTS * 20), Pace(each=1, jitter=0.25), drawing(seed))
+        return [s.seconds for s in steps if isinstance(s, Pause)]
+
+    assert waits(1) == waits(1) != waits(2)
+    assert 0.75 <= min(waits(1)) < 0.8
+    assert 1.2 < max(waits(1)) <= 1.25
