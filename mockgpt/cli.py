@@ -103,6 +103,18 @@ def main() -> None:
     default="openai",
     help="In whose words and shape errors are answered.",
 )
+@_option(
+    "--on-miss",
+    type=click.Choice(["error", "filler"]),
+    default=None,
+    help="What no rule answers.  [default: error with a scenario, else filler]",
+)
+@_option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    help="Divide every wait of a pace or fault by this.",
+)
 @_option("--strict", is_flag=True, help="Refuse parameters that are otherwise ignored.")
 @_option("--service", default="pgpt", metavar="NAME|FILE", help="The service to imitate.")
 @_option("--max-body", type=_Size(), default="16MiB", help="Largest request body that is accepted.")

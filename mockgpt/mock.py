@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypedDict, Unpack
 from msgspec import UNSET
 
 from mockgpt.core import tokens
-from mockgpt.core.engine import Engine, Observer, Settings
+from mockgpt.core.engine import Engine, Observer, OnMiss, Settings
 from mockgpt.core.exchange import Journal
 from mockgpt.core.scenario import Scenario
 from mockgpt.core.service import Dialect
@@ -38,6 +38,8 @@ class Options(TypedDict, total=False):
     service: str  # a shipped service's name, or a file
     max_body: int  # bytes
     tokenizer: Literal["fake", "exact"]
+    speed: float  # divides every wait of a pace or fault
+    on_miss: OnMiss | None  # what no rule answers; None: an error where there are rules
     observer: Observer | None  # called with every finished exchange, on the server's thread
 
 
@@ -48,15 +50,17 @@ def build(*scenarios: str | PathLike[str] | Scenario, **options: Unpack[Options]
     ExactTokensUnavailable where `tokenizer="exact"` finds no ranks.
     """
     service = load_service(options.get("service", "pgpt"))
-    scenario = load_scenarios(scenarios, service, seed=options.get("seed"))
+    loaded = load_scenarios(scenarios, service, seed=options.get("seed"))
     settings = Settings(
-        seed=0 if scenario.seed is UNSET else scenario.seed,
+        seed=0 if loaded.scenario.seed is UNSET else loaded.scenario.seed,
         api_keys=frozenset(options.get("api_keys", ())),
         dialect=options.get("errors", "openai"),
         strict=options.get("strict", False),
         split=load_split() if options.get("tokenizer") == "exact" else tokens.split,
+        speed=options.get("speed", 1.0),
+        on_miss=options.get("on_miss"),
     )
-    engine = Engine(scenario, service, settings, options.get("observer"))
+    engine = Engine(loaded, service, settings, options.get("observer"))
     clock = time.time if options.get("clock") == "real" else lambda: float(FROZEN)
     return Handler(engine, clock, options.get("max_body", MAX_BODY))
 
@@ -128,7 +132,8 @@ class MockGPT:
     def check(self, allow: Collection[str] = ()) -> None:
         """Raise AssertionError for what should not have happened, such as a refused request.
 
-        `allow` names findings that are expected: `refused_request`.
+        `allow` names findings that are expected: `refused_request`, `unmatched_request`,
+        `beyond_script`.
         """
         found = [f for f in findings(self.journal) if f.code not in allow]
         if not found:

@@ -11,6 +11,7 @@ import pytest
 import mockgpt
 from mockgpt import MockGPT, create_app
 from mockgpt.core import engine as engine_module
+from mockgpt.core.plan import Data
 from mockgpt.core.scenario import Reply, Rule, Scenario, When
 from mockgpt.files.documents import ScenarioError
 
@@ -210,7 +211,7 @@ def test_a_bug_is_visible_and_raised_in_the_test(monkeypatch, caplog):
 
 def test_a_bug_in_the_middle_of_a_plan_is_answered_too(monkeypatch, caplog):
     def broken(*_, **__):
-        yield b"data: {}\n\n"
+        yield Data(b"data: {}\n\n")
         raise ZeroDivisionError("by design")
 
     monkeypatch.setattr("mockgpt.core.endpoints.events", broken)
@@ -223,7 +224,7 @@ def test_a_bug_in_the_middle_of_a_plan_is_answered_too(monkeypatch, caplog):
 
 def test_a_bug_after_the_first_bytes_ends_the_connection(monkeypatch, caplog):
     def broken(*_, **__):
-        yield b"x" * 300_000
+        yield Data(b"x" * 300_000)
         raise ZeroDivisionError("by design")
 
     monkeypatch.setattr("mockgpt.core.endpoints.events", broken)

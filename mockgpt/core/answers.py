@@ -13,9 +13,10 @@ from msgspec import UNSET, Struct, UnsetType
 from mockgpt.core.decode import Decoded
 from mockgpt.core.draws import answer_id, draw
 from mockgpt.core.errors import ApiError
+from mockgpt.core.pace import seconds
 from mockgpt.core.prose import locale_of, prose
 from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Text
-from mockgpt.core.scenario import Edges, Filler, Reply
+from mockgpt.core.scenario import Edges, ErrorReply, Filler, Reply
 
 Split = Callable[[str], tuple[str, ...]]
 Embed = Callable[[Text], Sequence[float]]
@@ -79,7 +80,7 @@ def make(reply: Reply, decoded: Decoded, makings: Makings, occasion: bytes) -> A
     `occasion` tells this request from equal ones before it; only the id depends on it.
     """
     if reply.error is not UNSET:
-        return ApiError(reply.error)
+        return _error(reply.error)
     request = decoded.request
     content: Said | Embedded
     completion_tokens: int | None
@@ -103,6 +104,23 @@ def make(reply: Reply, decoded: Decoded, makings: Makings, occasion: bytes) -> A
             _given(reply.usage.completion_tokens, completion_tokens),
         ),
     )
+
+
+def _error(reply: str | ErrorReply) -> ApiError:
+    if isinstance(reply, str):
+        return ApiError(reply)
+    values: dict[str, str | int] = {}
+    headers = dict(reply.headers)
+    if reply.retry_after is not UNSET:
+        milliseconds = round(seconds(reply.retry_after) * 1000)
+        values["retry_after"] = -(-milliseconds // 1000)  # rounded up: no sooner than said
+        headers |= {"retry-after": str(values["retry_after"]), "retry-after-ms": str(milliseconds)}
+    changes = {
+        key: getattr(reply, key)
+        for key in ("status", "type", "param", "code", "message")
+        if getattr(reply, key) is not UNSET
+    }
+    return ApiError(reply.preset, values, changes=changes, headers=headers)
 
 
 def _given(value: T | UnsetType, default: T) -> T:

@@ -29,12 +29,15 @@ _NONE = ("none is not an allowed value", "none.not_allowed")
 class ApiError(Struct, frozen=True):
     """A row of the service's error catalogue and what fills its placeholders.
 
-    `path` is the place in the request's body: keys and indices.
+    `path` is the place in the request's body: keys and indices. `changes` and `headers` are a
+    scenario's own: what it says otherwise than the catalogue.
     """
 
     name: str
     values: dict[str, Any] = {}
     path: tuple[str | int, ...] = ()
+    changes: dict[str, Any] = {}
+    headers: dict[str, str] = {}
 
 
 class Rendered(Struct, frozen=True):
@@ -63,22 +66,22 @@ def render(errors: Sequence[ApiError], service: Service, dialect: Dialect) -> Re
     The service's own answers name the first error only; FastAPI lists all violations of a body.
     """
     first = errors[0]
-    form = _form(service, dialect, first.name)
+    form = msgspec.structs.replace(_form(service, dialect, first.name), **first.changes)
+    values = _values(first, service)
     if form.shape == "item":
         listed = [e for e in errors if _form(service, dialect, e.name).shape == "item"]
         items = [_item(_form(service, dialect, e.name), e, service) for e in listed]
         body = _compact({"detail": items})
         message = "; ".join(item["msg"] for item in items)
     else:
-        values = _values(first, service)
-        message = form.message.format_map(values)
+        own = first.changes.get("message")
+        message = form.message.format_map(values) if own is None else own
         body = _SHAPES[form.shape](form, message, values)
-    values = _values(first, service)
-    headers = (
-        ("content-type", form.content_type),
-        *((name, text.format_map(values)) for name, text in form.headers.items()),
+    headers = {name: text.format_map(values) for name, text in form.headers.items()}
+    headers |= {name.lower(): text for name, text in first.headers.items()}
+    return Rendered(
+        form.status, (("content-type", form.content_type), *headers.items()), body, message
     )
-    return Rendered(form.status, headers, body, message)
 
 
 def _form(service: Service, dialect: Dialect, name: str) -> ErrorForm:

@@ -41,7 +41,8 @@ class Sent(Struct, frozen=True):
 class Exchange(Struct, frozen=True, kw_only=True):
     """One attempt, as it was: immutable, and free of secrets (`key` is a fingerprint).
 
-    `rule` is the id of the rule that answered, None for filler. `error` is the catalogue's name of
+    `rule` is the id of the rule that answered, None for filler; `call` and `attempt` count from 1 what
+    it answered. `error` is the catalogue's name of
     the error that was answered, and `message` what the client was told. `sent` is None where
     the connection was gone before a byte was written.
     """
@@ -55,6 +56,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
     endpoint: str | None = None
     request: Request | None = None
     rule: str | None = None
+    call: int = 0
+    attempt: int = 0
     ignored: tuple[str, ...] = ()
     error: str | None = None
     message: str = ""

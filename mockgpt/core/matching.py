@@ -4,14 +4,14 @@ The explanation of a miss is the matcher's own result, so the two cannot disagre
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import translate
 from functools import lru_cache
 
 from msgspec import UNSET, Struct, UnsetType
 
 from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Request
-from mockgpt.core.scenario import Reply, Rule, Text, TextMatch, When, reply_of
+from mockgpt.core.scenario import Rule, Text, TextMatch, When, attempts_of, replies_of
 
 
 class Difference(Struct, frozen=True):
@@ -34,12 +34,21 @@ class Miss(Struct, frozen=True):
     nearest: Rule | None
     differences: tuple[Difference, ...] = ()
 
+    def explained(self, places: Mapping[str, str]) -> str:
+        """Say why nothing answers; `places` are the rules' files and lines, by their ids."""
+        if self.nearest is None:
+            return "the scenario has no rules"
+        rule = self.nearest.id
+        where = f"{places[rule]} " if rule in places else ""
+        told = "; ".join(f"{d.key}: wanted {d.wanted}, got {d.got}" for d in self.differences)
+        return f"nearest is {where}rule '{rule}' ({told})"
+
 
 def choose(rules: Sequence[Rule], request: Request) -> Choice | Miss:
     """Return the first rule whose conditions all hold, or the one with the fewest that do not."""
     nearest = Miss(None)
     for rule in rules:
-        found = (*differences(rule.when, request), *_unfit(reply_of(rule), request))
+        found = (*differences(rule.when, request), *_unfit(rule, request))
         if not found:
             return Choice(rule)
         if nearest.nearest is None or len(found) < len(nearest.differences):
@@ -47,12 +56,13 @@ def choose(rules: Sequence[Rule], request: Request) -> Choice | Miss:
     return nearest
 
 
-def _unfit(reply: Reply, request: Request) -> Iterator[Difference]:
+def _unfit(rule: Rule, request: Request) -> Iterator[Difference]:
     """Yield a difference where a text would answer a request for vectors, or the reverse."""
     embeddings = isinstance(request, EmbeddingRequest)
-    if reply.say is not UNSET and embeddings:
+    attempts = [attempt for reply in replies_of(rule) for attempt in attempts_of(reply)]
+    if embeddings and any(attempt.say is not UNSET for attempt in attempts):
         yield Difference("reply", "a request for text", "embeddings")
-    if reply.vectors is not UNSET and not embeddings:
+    if not embeddings and any(attempt.vectors is not UNSET for attempt in attempts):
         yield Difference("reply", "a request for embeddings", "a request for text")
 
 

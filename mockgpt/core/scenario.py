@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from mockgpt.core.faults import Fault, fault_problems
+from mockgpt.core.pace import Duration, Pace, pace_problems
 from mockgpt.core.prose import knows_locale
 
 Place = tuple[str | int, ...]
@@ -65,26 +67,60 @@ class Edges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     last: tuple[float, ...] = ()
 
 
+class ErrorReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An error preset of the service's catalogue, and what to say otherwise.
+
+    `retry_after` sets Retry-After, in whole seconds, and retry-after-ms.
+    """
+
+    preset: str
+    status: Annotated[int, Meta(ge=400, le=599)] | UnsetType = UNSET
+    type: str | UnsetType | None = UNSET
+    param: str | UnsetType | None = UNSET
+    code: str | int | UnsetType | None = UNSET
+    message: str | UnsetType = UNSET
+    headers: dict[str, str] = {}
+    retry_after: Duration | UnsetType = UNSET
+
+
 class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to answer: exactly one of `say`, `filler`, `vectors` and `error`; the rest adjusts it."""
+    """What to answer: exactly one of `say`, `filler`, `vectors`, `error`, `attempts`.
+
+    The rest adjusts it. `attempts` has a reply for each attempt of one call; the last one stays.
+    """
 
     say: str | UnsetType = UNSET
     filler: Filler | UnsetType = UNSET
     vectors: Edges | UnsetType = UNSET
-    error: str | UnsetType = UNSET
+    error: str | ErrorReply | UnsetType = UNSET
     finish: Literal["stop", "length", "content_filter"] | UnsetType = UNSET
     usage: Usage = Usage()
     model: str | UnsetType = UNSET
     id: str | UnsetType = UNSET
     created: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    pace: Pace | UnsetType = UNSET
+    faults: tuple[Fault, ...] = ()
+    attempts: "tuple[str | Reply, ...] | UnsetType" = UNSET
+
+
+class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every reply has that does not say otherwise."""
+
+    pace: Pace | UnsetType = UNSET
+    faults: tuple[Fault, ...] = ()
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A reply and when to give it. Rules without an id are `rule-1`, `rule-2`, … by position."""
+    """A reply and when to give it. Rules without an id are `rule-1`, `rule-2`, … by position.
+
+    A list has a reply for each call; what follows the last is `after_last`: by default a single
+    reply repeats, and a list fails.
+    """
 
     id: str = ""
     when: When = When()
-    reply: str | Reply
+    reply: str | Reply | tuple[str | Reply, ...]
+    after_last: Literal["fail", "repeat", "cycle"] | UnsetType = UNSET
 
 
 class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,15 +131,48 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     about: str = ""
     seed: int | UnsetType = UNSET
     service: str = "pgpt"
+    retry_window: Duration = 60.0
+    defaults: Defaults = Defaults()
     rules: tuple[Rule, ...] = ()
 
 
-_SOURCES = ("say", "filler", "vectors", "error")
+class Loaded(Struct, frozen=True):
+    """A scenario that is ready to serve, and its rules' files and lines by their ids."""
+
+    scenario: Scenario
+    places: dict[str, str] = {}
 
 
-def reply_of(rule: Rule) -> Reply:
-    """Return a rule's reply; a string is short for `say`."""
-    return Reply(say=rule.reply) if isinstance(rule.reply, str) else rule.reply
+_SOURCES = ("say", "filler", "vectors", "error", "attempts")
+
+
+def replies_of(rule: Rule) -> tuple[Reply, ...]:
+    """Return a rule's replies, one for each call; a string is short for `say`."""
+    listed = rule.reply if isinstance(rule.reply, tuple) else (rule.reply,)
+    return tuple(map(_reply, listed))
+
+
+def attempts_of(reply: Reply) -> tuple[Reply, ...]:
+    """Return a reply's attempts; without a list it is its own only one."""
+    return (reply,) if reply.attempts is UNSET else tuple(map(_reply, reply.attempts))
+
+
+def reply_for(rule: Rule, call: int, attempt: int) -> Reply | None:
+    """Return the reply to an attempt of a rule's call, both from 1; None past the list's end."""
+    replies = replies_of(rule)
+    after = rule.after_last
+    if after is UNSET:
+        after = "fail" if isinstance(rule.reply, tuple) else "repeat"
+    if call > len(replies):
+        if after == "fail":
+            return None
+        call = len(replies) if after == "repeat" else (call - 1) % len(replies) + 1
+    attempts = attempts_of(replies[call - 1])
+    return attempts[min(attempt, len(attempts)) - 1]
+
+
+def _reply(reply: str | Reply) -> Reply:
+    return Reply(say=reply) if isinstance(reply, str) else reply
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
@@ -126,7 +195,11 @@ def problems(scenario: Scenario, errors: frozenset[str]) -> Iterator[tuple[Place
             yield (*place, "id"), message
         seen.setdefault(rule.id, index)
         yield from _match_problems(rule.when, (*place, "when"))
-        yield from _reply_problems(reply_of(rule), (*place, "reply"), errors)
+        if rule.reply == ():
+            yield (*place, "reply"), "expected a reply for each call, found an empty list"
+        for number, reply in enumerate(replies_of(rule)):
+            at = (*place, "reply", number) if isinstance(rule.reply, tuple) else (*place, "reply")
+            yield from _reply_problems(reply, at, errors)
 
 
 def _match_problems(when: When, place: Place) -> Iterator[tuple[Place, str]]:
@@ -148,10 +221,20 @@ def _reply_problems(
     given = [key for key in _SOURCES if getattr(reply, key) is not UNSET]
     if len(given) != 1:
         found = " and ".join(f"`{key}`" for key in given) or "none of them"
-        yield place, f"expected exactly one of `say`, `filler`, `vectors`, `error`, found {found}"
-    if reply.error is not UNSET and reply.error not in errors:
-        hint = did_you_mean(reply.error, errors)
-        yield (*place, "error"), f"expected an error preset, found '{reply.error}'{hint}"
+        wanted = ", ".join(f"`{key}`" for key in _SOURCES)
+        yield place, f"expected exactly one of {wanted}, found {found}"
+    if reply.attempts is not UNSET:
+        yield from _attempts_problems(reply, reply.attempts, place, errors)
+    for where, message in (*pace_problems(reply.pace), *fault_problems(reply.faults, errors)):
+        yield (*place, *where), message
+    preset = reply.error.preset if isinstance(reply.error, ErrorReply) else reply.error
+    if preset is not UNSET and preset not in errors:
+        at = (
+            (*place, "error", "preset")
+            if isinstance(reply.error, ErrorReply)
+            else (*place, "error")
+        )
+        yield at, f"expected an error preset, found '{preset}'{did_you_mean(preset, errors)}"
     locale = UNSET if reply.filler is UNSET else reply.filler.locale
     if locale is not UNSET and not knows_locale(locale):
         yield (*place, "filler", "locale"), f"expected a locale of Faker's, found '{locale}'"
@@ -159,3 +242,27 @@ def _reply_problems(
         text = getattr(reply, key)
         if text is not UNSET and any("\ud800" <= c <= "\udfff" for c in text):
             yield (*place, key), "expected text, found half of a surrogate pair"
+
+
+def _attempts_problems(
+    reply: Reply, attempts: tuple[str | Reply, ...], place: Place, errors: frozenset[str]
+) -> Iterator[tuple[Place, str]]:
+    others = [
+        key
+        for key in reply.__struct_fields__
+        if key != "attempts" and getattr(reply, key) != getattr(_NOTHING, key)
+    ]
+    if others:
+        message = f"expected `{others[0]}` in each attempt, found it beside `attempts`"
+        yield (*place, others[0]), message
+    if not attempts:
+        yield (*place, "attempts"), "expected a reply for each attempt, found an empty list"
+    for number, attempt in enumerate(attempts):
+        at = (*place, "attempts", number)
+        if isinstance(attempt, Reply) and attempt.attempts is not UNSET:
+            yield at, "expected a reply, found attempts within attempts"
+        else:
+            yield from _reply_problems(_reply(attempt), at, errors)
+
+
+_NOTHING = Reply()

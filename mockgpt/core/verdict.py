@@ -6,6 +6,8 @@ from msgspec import Struct
 
 from mockgpt.core.exchange import Exchange
 
+_MISSES = {"no_rule_answers": "unmatched_request", "replies_used_up": "beyond_script"}
+
 
 class Finding(Struct, frozen=True):
     """One thing that should not have happened: its code, one sentence, the exchange that shows it."""
@@ -25,6 +27,8 @@ def findings(exchanges: Iterable[Exchange]) -> Iterator[Finding]:
         if exchange.bug is not None:
             message = f"{what}: mockgpt failed with {exchange.bug!r}; please report it"
             yield Finding("mockgpt_bug", message, exchange)
+        elif exchange.error in _MISSES:
+            yield Finding(_MISSES[exchange.error], f"{what}: {exchange.message}", exchange)
         elif exchange.error is not None and exchange.rule is None:
             status = f" with {exchange.sent.status}" if exchange.sent is not None else ""
             message = (

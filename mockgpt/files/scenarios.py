@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from importlib.resources import files
+from itertools import count
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Any
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from mockgpt.core.scenario import Scenario, problems
+from mockgpt.core.scenario import Defaults, Loaded, Scenario, problems
 from mockgpt.core.service import Service
 from mockgpt.files.documents import ScenarioError, convert, error_at, read
 
@@ -27,41 +29,66 @@ def shipped() -> dict[str, Path]:
 
 def load_scenarios(
     sources: Iterable[str | PathLike[str] | Scenario], service: Service, *, seed: int | None = None
-) -> Scenario:
+) -> Loaded:
     """Load scenarios into one: their rules in the order given, the seed given or else theirs.
 
     A name without a dot or a slash is a shipped scenario's. Raises ScenarioError.
     """
-    scenarios = [
+    loaded = [
         _checked(source, service)
         if isinstance(source, Scenario)
         else _load(fspath(source), service)
         for source in sources
     ]
-    seeds = {scenario.seed: scenario.name for scenario in scenarios if scenario.seed is not UNSET}
-    if seed is None and len(seeds) > 1:
-        told = " and ".join(f"{name} says {value}" for value, name in seeds.items())
-        raise ScenarioError(
-            f"expected one seed for all scenarios, found several ({told}); give --seed"
-        )
-    chosen = seed if seed is not None else next(iter(seeds), 0)
-    rules = tuple(rule for scenario in scenarios for rule in scenario.rules)
-    return Scenario(
+    scenarios = [scenario for scenario, _ in loaded]
+    numbers = count(1)
+    rules = [
+        (replace(rule, id=rule.id or f"rule-{number}"), place)
+        for scenario, places in loaded
+        for rule, place, number in zip(scenario.rules, places, numbers, strict=False)
+    ]
+    known: dict[str, str] = {}
+    for rule, place in rules:
+        if rule.id in known:
+            raise ScenarioError(
+                f"{place or 'a scenario'}: expected an id that no other scenario has, found '{rule.id}'"
+            )
+        known[rule.id] = place
+    scenario = Scenario(
         name=" + ".join(scenario.name for scenario in scenarios),
-        seed=chosen,
-        rules=tuple(
-            replace(rule, id=rule.id or f"rule-{number}") for number, rule in enumerate(rules, 1)
-        ),
+        seed=_agreed(scenarios, "seed", 0) if seed is None else seed,
+        retry_window=_agreed(scenarios, "retry_window", Scenario().retry_window),
+        defaults=_agreed(scenarios, "defaults", Defaults()),
+        rules=tuple(rule for rule, _ in rules),
     )
+    return Loaded(scenario, {rule: place for rule, place in known.items() if place})
 
 
-def _checked(scenario: Scenario, service: Service) -> Scenario:
+def _agreed(scenarios: list[Scenario], key: str, default: Any) -> Any:
+    """Return what scenarios that are served together say of a key, if they agree."""
+    said = {
+        scenario.name: getattr(scenario, key)
+        for scenario in scenarios
+        if getattr(scenario, key) not in (UNSET, default)
+    }
+    values = list(said.values())
+    if any(value != values[0] for value in values):
+        told = " and ".join(f"{name} says {value}" for name, value in said.items())
+        hint = "; give --seed" if key == "seed" else ""
+        raise ScenarioError(f"expected one {key} for all scenarios, found several ({told}){hint}")
+    return values[0] if values else default
+
+
+Rules = tuple[Scenario, list[str]]  # a scenario, and the place of each of its rules
+
+
+def _checked(scenario: Scenario, service: Service) -> Rules:
     for place, message in problems(scenario, frozenset(service.errors)):
         raise error_at(f"scenario '{scenario.name}'", None, place, message)
-    return scenario
+    return scenario, ["" for _ in scenario.rules]
 
 
-def _load(source: str, service: Service) -> Scenario:
+def _load(source: str, service: Service) -> Rules:
     path = Path(source)
     if "." not in source and "/" not in source and "\\" not in source:
         known = shipped()
@@ -86,4 +113,7 @@ def _load(source: str, service: Service) -> Scenario:
             ("service",),
             f"expected the service that is served, '{service.name}', found '{scenario.service}'",
         )
-    return replace(scenario, name=scenario.name or path.stem)
+    places = [
+        f"{source}:{document.values['rules', index][0]}" for index in range(len(scenario.rules))
+    ]
+    return replace(scenario, name=scenario.name or path.stem), places

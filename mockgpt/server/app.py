@@ -57,7 +57,7 @@ class Handler:
             return sender.response
         finally:
             if outcome is not None:
-                self.engine.record(outcome.exchange, sender.sent)
+                self.engine.record(outcome, sender.sent)
 
     def refuse(self, reason: str) -> web.Response:
         """Answer bytes that never became a request; the connection closes after it."""
@@ -65,7 +65,7 @@ class Handler:
         outcome = self.engine.malformed(reason, at)
         response, sent = complete(outcome.plan, at)
         response.force_close()
-        self.engine.record(outcome.exchange, sent)
+        self.engine.record(outcome, sent)
         return response
 
     def _incoming(self, request: web.BaseRequest) -> Incoming:

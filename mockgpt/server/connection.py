@@ -37,11 +37,12 @@ _REASONS: tuple[tuple[type[HttpProcessingError], str], ...] = (
 class Connection(RequestHandler):
     """A connection whose refusals of bytes that are no HTTP get the service's shape."""
 
-    __slots__ = ("_broken", "_content", "_half_closed", "_refuse")
+    __slots__ = ("_broken", "_content", "_half_closed", "_refuse", "departed")
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, refuse: Refuse) -> None:
         super().__init__(server, loop=loop)
         self._refuse = refuse
+        self.departed = asyncio.Event()  # the client will say no more, and may be gone
         self._half_closed = False
         self._broken = ""  # why no more of a body will come
         self._content: StreamReader | None = None  # of the request in hand
@@ -58,9 +59,15 @@ class Connection(RequestHandler):
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio reads it, aiohttp has none
         """Answer what was asked before the client said that it has said all; else close."""
+        self.departed.set()
         self._half_closed = self._waiter is None or self._waiter.done()
         self._break("it ended early")
         return self._half_closed
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell whoever waits."""
+        self.departed.set()
+        super().connection_lost(exc)
 
     def _break(self, reason: str) -> None:
         self._broken = reason

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 import time
+from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Literal
@@ -12,7 +13,8 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 
 from mockgpt.core.exchange import Ending, Sent
-from mockgpt.core.plan import Abort, Data, End, Head, Pause, Plan
+from mockgpt.core.plan import FOR_EVER, Abort, Data, End, Head, Pause, Plan
+from mockgpt.server.connection import Connection
 
 _JOINED = 2**18  # bytes: contiguous data is written at once, up to this much
 
@@ -30,6 +32,7 @@ class Sender:
         self._request = request
         self._at = at
         self._begun = time.perf_counter()
+        self._due = 0.0  # seconds after the start at which the plan's pauses so far are over
         self._head: Head | None = None
         self._chunks = 0
         self._bytes = 0
@@ -45,12 +48,11 @@ class Sender:
 
     async def send(self, plan: Plan) -> web.StreamResponse:
         """Execute a plan. A client that leaves ends it; nothing is raised for that."""
-        head = next(plan)
-        assert isinstance(head, Head), "a plan begins with its head"
-        self._head = head
+        self._begun = time.perf_counter()
         pending: list[bytes] = []
         held = 0
         try:
+            head = await self._opened(plan)
             for step in plan:
                 if isinstance(step, Data):
                     pending.append(step.bytes)
@@ -65,13 +67,39 @@ class Sender:
                     await self._write(head, data)
                 match step:
                     case Pause():
-                        await asyncio.sleep(step.seconds)
+                        await self._pause(step.seconds)
                     case Abort():
                         self.abort(step.how)
         except ConnectionError:
             self._ending = "client_left"
         assert self.response is not None, "a plan ends with End or Abort"
         return self.response
+
+    async def _opened(self, plan: Plan) -> Head:
+        for step in plan:
+            if isinstance(step, Head):
+                self._head = step
+                return step
+            assert isinstance(step, Pause), "only a wait comes before the head"
+            await self._pause(step.seconds)
+        raise AssertionError("a plan has a head")
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait until all pauses so far are over, counted from the start: lateness never adds up.
+
+        Raises ConnectionError for a client that leaves meanwhile. One that only half-closed looks
+        the same; it gets whole what has no pauses.
+        """
+        self._due += seconds
+        left = self._begun + self._due - time.perf_counter()
+        protocol = self._request.protocol
+        if left <= 0 or not isinstance(protocol, Connection):
+            await asyncio.sleep(max(0.0, left))
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left if left < FOR_EVER else None):
+                await protocol.departed.wait()
+                raise ConnectionResetError("the client left")
 
     async def _end(self, head: Head, data: bytes) -> None:
         if self.response is None and head.length is not None:

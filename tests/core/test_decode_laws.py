@@ -13,7 +13,7 @@ from mockgpt.core.engine import Engine, Settings
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.plan import Data, End, Head
-from mockgpt.core.scenario import Scenario
+from mockgpt.core.scenario import Loaded, Scenario
 from mockgpt.files.services import load_service
 
 SERVICE = load_service("pgpt")
@@ -139,7 +139,7 @@ def decoded(body, endpoint, *, strict=False, content_type="application/json", pa
 
 def answered(body, endpoint, **options):
     """Answer a body as a server would; return the status, the headers and the body's bytes."""
-    engine = Engine(Scenario(), SERVICE, Settings(**options))
+    engine = Engine(Loaded(Scenario()), SERVICE, Settings(**options))
     outcome = engine.answer(
         Incoming(
             method="POST",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mockgpt.core.scenario import Reply, Rule, Scenario, TextMatch, When, reply_of
+from mockgpt.core.scenario import Reply, Rule, Scenario, TextMatch, When, replies_of
 from mockgpt.files.documents import ScenarioError
 from mockgpt.files.scenarios import load_scenarios, shipped
 from mockgpt.files.services import load_service
@@ -18,7 +18,7 @@ BROKEN = {
     ),
     "mockgpt: 1\nqqq: []\n": (
         "s.yaml:2:1: qqq: expected a known key, found 'qqq'; "
-        "known are about, mockgpt, name, rules, seed, service"
+        "known are about, defaults, mockgpt, name, retry_window, rules, seed, service"
     ),
     "mockgpt: 1\nname: a\nname: b\n": (
         "s.yaml:3:1: name: expected each key once, found 'name' again (first in line 2)"
@@ -59,11 +59,11 @@ BROKEN = {
         "found '(' (missing ), unterminated subpattern at position 0)"
     ),
     "mockgpt: 1\nrules:\n- reply: {}\n": (
-        "s.yaml:3:10: rules[0].reply: expected exactly one of `say`, `filler`, `vectors`, `error`, "
+        "s.yaml:3:10: rules[0].reply: expected exactly one of `say`, `filler`, `vectors`, `error`, `attempts`, "
         "found none of them"
     ),
     "mockgpt: 1\nrules:\n- reply: {say: a, error: overloaded}\n": (
-        "s.yaml:3:10: rules[0].reply: expected exactly one of `say`, `filler`, `vectors`, `error`, "
+        "s.yaml:3:10: rules[0].reply: expected exactly one of `say`, `filler`, `vectors`, `error`, `attempts`, "
         "found `say` and `error`"
     ),
     "mockgpt: 1\nrules:\n- reply: {error: overload}\n": (
@@ -114,7 +114,9 @@ def test_a_scenario_file_becomes_its_value(service, tmp_path):
         "- {id: b, reply: {say: x, usage: {prompt_tokens: 1}}}\n",
         "utf-8",
     )
-    scenario = load_scenarios([path], service)
+    loaded = load_scenarios([path], service)
+    scenario = loaded.scenario
+    assert loaded.places == {"rule-1": f"{path}:5", "b": f"{path}:7"}
     assert scenario.name == "two"
     assert scenario.seed == 7
     first, second = scenario.rules
@@ -124,13 +126,13 @@ def test_a_scenario_file_becomes_its_value(service, tmp_path):
         reply="2023-06-17",
     )
     assert second.id == "b"
-    assert reply_of(first) == Reply(say="2023-06-17")
+    assert replies_of(first) == (Reply(say="2023-06-17"),)
 
 
 def test_several_scenarios_become_one_in_order(service):
     one = Scenario(name="one", seed=3, rules=(Rule(reply="a"),))
     two = Scenario(name="two", rules=(Rule(reply="b"),))
-    both = load_scenarios([one, two], service)
+    both = load_scenarios([one, two], service).scenario
     assert both.name == "one + two"
     assert both.seed == 3
     assert [(rule.id, rule.reply) for rule in both.rules] == [("rule-1", "a"), ("rule-2", "b")]
@@ -149,16 +151,16 @@ def test_scenarios_that_disagree_on_the_seed_are_refused(service):
     both = [Scenario(name="one", seed=3), Scenario(name="two", seed=4)]
     with pytest.raises(ScenarioError, match=r"one says 3 and two says 4\); give --seed"):
         load_scenarios(both, service)
-    assert load_scenarios(both, service, seed=5).seed == 5
+    assert load_scenarios(both, service, seed=5).scenario.seed == 5
 
 
 def test_no_scenario_is_an_empty_one(service):
-    assert load_scenarios([], service) == Scenario(seed=0)
+    assert load_scenarios([], service).scenario == Scenario(seed=0)
 
 
 def test_shipped_scenarios_are_found_by_name(service):
     assert "documentation" in shipped()
-    assert load_scenarios(["documentation"], service).name == "documentation"
+    assert load_scenarios(["documentation"], service).scenario.name == "documentation"
 
 
 def test_an_unknown_name_lists_the_shipped_scenarios(service):

@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
 from mockgpt import MockGPT
 from mockgpt.cli import main
+from mockgpt.core.faults import Fault
 from mockgpt.mock import Options
 
 _BLOCK = re.compile(r"^(?:<!-- ([\w ]+) -->\n)?```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -27,7 +29,7 @@ def marked(blocks, marker):
 
 
 def test_every_block_is_run_or_shown_beside_one_that_is(blocks):
-    known = {"run command", "test command", "curl", "pytest", "scenario", "python"}
+    known = {"run command", "test command", "curl", "pytest", "scenario", "retries", "python"}
     assert {marker for marker, _, _ in blocks} - {""} == known
     assert [text for marker, _, text in blocks if not marker] == [
         marked_answer(blocks),
@@ -90,6 +92,40 @@ def test_the_scenario_answers_as_it_reads(blocks, tmp_path):
         vector = post(mock, "/embeddings", {"model": "text-embedding-ada-002", "input": "cat"})
         assert vector["data"][0]["embedding"][:2] == [0.25, -0.5]
         assert sum(x * x for x in vector["data"][0]["embedding"]) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_retries_go_as_it_reads(blocks, tmp_path):
+    (text,) = marked(blocks, "retries")
+    (tmp_path / "retries.yaml").write_text(text, "utf-8")
+    with MockGPT(tmp_path / "retries.yaml", speed=100) as mock:
+        assert ask(mock, "a")["error"]["type"] == "requests"
+        with pytest.raises(subprocess.CalledProcessError):
+            ask(mock, "a")
+        assert ask(mock, "a")["choices"][0]["message"]["content"] == "It came through."
+        for _ in range(2):
+            assert ask(mock, "a")["choices"][0]["message"]["content"] == "One word at a time"
+        assert [(e.call, e.attempt) for e in mock.journal] == [
+            (1, 1),
+            (1, 2),
+            (1, 3),
+            (2, 1),
+            (3, 1),
+        ]
+        mock.check()
+
+
+def test_the_table_has_every_fault_and_its_options(root):
+    rows = re.findall(
+        r"^\| (`[\w`, ]+) \| .* \| (.*)\|$", (root / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    shown = {
+        kind: set(re.findall(r"`(\w+)`", options))
+        for kinds, options in rows
+        for kind in re.findall(r"`(\w+)`", kinds)
+    }
+    for fault in get_args(Fault):
+        options = {name.rstrip("_") for name in fault.__struct_fields__}
+        assert options - {"chance", "on_call", "on_attempt"} <= shown[fault.__struct_config__.tag]
 
 
 def ask(mock, text):

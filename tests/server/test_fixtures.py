@@ -22,6 +22,7 @@ class Case(msgspec.Struct, forbid_unknown_fields=True):
     about: str
     body: msgspec.Raw = msgspec.Raw()
     text: str | None = None  # a body that is not JSON
+    times: int = 1  # how often it is asked; the last answer counts
     method: str = "POST"
     path: str = "/v1/chat/completions"
     headers: dict[str, str] = msgspec.field(
@@ -68,7 +69,8 @@ def played(case):
         case "mockgpt_bug":
             outcome = handler.engine.fail(incoming, ValueError("an example"))
         case _:
-            outcome = handler.engine.answer(incoming)
+            for _ in range(case.times):
+                outcome = handler.engine.answer(incoming)
     head, *steps = outcome.plan
     assert isinstance(head, Head)
     body = b"".join(step.bytes for step in steps if isinstance(step, Data))
@@ -98,9 +100,10 @@ def test_socket_sends_the_golden_bytes(folder):
     case = read(folder)
     with MockGPT(*case.sources(), **case.options) as mock:
         connection = http.client.HTTPConnection(mock.url.removeprefix("http://"), timeout=20)
-        connection.request(case.method, case.path, case.bytes(), case.headers)
-        response = connection.getresponse()
-        body = response.read()
+        for _ in range(case.times):
+            connection.request(case.method, case.path, case.bytes(), case.headers)
+            response = connection.getresponse()
+            body = response.read()
         connection.close()
     lines = (folder / "reply.head").read_text("utf-8").splitlines()
     assert str(response.status) == lines[0]

@@ -32,4 +32,4 @@ app = create_app("documentation", seed=1)
 app.router.freeze()
 
 MockGPT(errors="french")  # type: ignore[arg-type]
-MockGPT(speed=3)  # type: ignore[call-arg]
+MockGPT(spede=3)  # type: ignore[call-arg]

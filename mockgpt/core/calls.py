@@ -1,0 +1,79 @@
+"""Calls and attempts: which request is a client's retry, and which is new.
+
+A call is one thing that the client's code wanted, an attempt is one HTTP request made for it. Scripted
+replies advance with calls, so a retry never takes the next one.
+"""
+
+from collections import OrderedDict
+
+from msgspec import Struct
+
+from mockgpt.core.exchange import Sent
+
+RETRYABLE = frozenset({408, 409, 429})  # and every 5xx: what official clients try again
+_OPEN = 10_000  # calls that wait for a further attempt
+
+
+class Attempt(Struct, frozen=True):
+    """One request: the number of its call among its rule's, and of itself in the call, from 1."""
+
+    rule: str
+    call: int
+    attempt: int
+
+
+class _Call(Struct):
+    latest: Attempt
+    failed_at: float | None = None  # when its last attempt ended in a way that clients try again
+
+
+def retryable(status: int) -> bool:
+    """Tell whether official clients try again after a status."""
+    return status in RETRYABLE or status >= 500  # noqa: PLR2004
+
+
+class Calls:
+    """The calls of one session: how many each rule has had, and those that may be tried again."""
+
+    def __init__(self, window: float) -> None:
+        self._window = window
+        self._counts: dict[str, int] = {}
+        self._open: OrderedDict[bytes, _Call] = OrderedDict()
+
+    def further(self, body: bytes, retry_count: int, at: float) -> Attempt | None:
+        """Return the next attempt of an open call that a request continues, if it does.
+
+        `body` identifies what was asked. A client that counts its retries says so; for others an
+        equal body within the window of a failed attempt is one (design, "Calls and attempts").
+        """
+        call = self._open.get(body)
+        if call is None:
+            return None
+        failed = call.failed_at is not None and at - call.failed_at < self._window
+        if retry_count == 0 and not failed:
+            return None
+        latest = call.latest
+        call.latest = Attempt(latest.rule, latest.call, latest.attempt + 1)
+        call.failed_at = None
+        return call.latest
+
+    def begin(self, body: bytes, rule: str) -> Attempt:
+        """Begin a new call of a rule."""
+        number = self._counts.get(rule, 0) + 1
+        self._counts[rule] = number
+        attempt = Attempt(rule, number, 1)
+        self._open[body] = _Call(attempt)
+        self._open.move_to_end(body)
+        if len(self._open) > _OPEN:
+            self._open.popitem(last=False)
+        return attempt
+
+    def ended(self, body: bytes, attempt: Attempt, sent: Sent | None, at: float) -> None:
+        """Note how an attempt ended: a call that has its answer is over."""
+        call = self._open.get(body)
+        if call is None or call.latest != attempt:
+            return
+        if sent is None or sent.ending != "complete" or retryable(sent.status):
+            call.failed_at = at
+        else:
+            del self._open[body]

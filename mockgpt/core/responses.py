@@ -1,0 +1,136 @@
+"""Decisions to plans: an error, an answer, a list of models, a browser's pre-flight.
+
+Here a response gets its headers, its pace and its faults. All of it depends on values alone.
+"""
+
+from msgspec import UNSET, Struct
+
+from mockgpt.core.answers import Answer
+from mockgpt.core.calls import Attempt
+from mockgpt.core.decode import Decoded, model_not_found
+from mockgpt.core.draws import between, draw, uuid4
+from mockgpt.core.encode import models
+from mockgpt.core.endpoints import Route, encode
+from mockgpt.core.errors import ApiError, render
+from mockgpt.core.exchange import Incoming
+from mockgpt.core.injection import Occasion, faulty
+from mockgpt.core.pace import hurried, paced
+from mockgpt.core.plan import Headers, Plan, stream, whole
+from mockgpt.core.scenario import Defaults, Reply
+from mockgpt.core.service import Dialect, Endpoint, Service
+
+_HEADER_SHOWN = 1_000  # characters of a header that repeats what the client sent
+
+
+class Manner(Struct, frozen=True, kw_only=True):
+    """In whose manner responses are made, and from which seed. `speed` divides every wait."""
+
+    service: Service
+    dialect: Dialect
+    seed: int
+    speed: float
+
+
+def refused(errors: tuple[ApiError, ...], manner: Manner, key: bytes) -> tuple[Plan, str]:
+    """Return the response that errors give, and its message. `key` is the request's, for draws."""
+    rendered = render(errors, manner.service, manner.dialect)
+    headers = (*_common(manner, key), *rendered.headers)
+    return whole(rendered.status, headers, rendered.body), rendered.message
+
+
+def answered(
+    decoded: Decoded, endpoint: Endpoint, answer: Answer, manner: Manner, key: bytes
+) -> Plan:
+    """Return the response of an answer, streamed where the request asked for it."""
+    headers = (*_common(manner, key), *_filled(endpoint.headers, answer.model, manner, key))
+    if decoded.ignored:
+        headers = (*headers, ("x-mockgpt-ignored", _header_text(", ".join(decoded.ignored))))
+    encoded = encode(decoded.request, answer)
+    if isinstance(encoded, bytes):
+        return whole(200, (*headers, ("content-type", "application/json")), encoded)
+    more = _filled(endpoint.stream_headers, answer.model, manner, key)
+    return stream((*headers, *more, ("content-type", "text/event-stream")), encoded)
+
+
+def listed(route: Route, manner: Manner, key: bytes) -> Plan | ApiError:
+    """Return the response with all models or the one that the path names."""
+    body = models.listed(manner.service)
+    if route.item is not None:
+        model = manner.service.model(route.item)
+        if model is None:
+            return model_not_found(route.item, route.endpoint, manner.service)
+        body = models.one(model)
+    return whole(200, (*_common(manner, key), ("content-type", "application/json")), body)
+
+
+def preflight(incoming: Incoming, endpoint: Endpoint, manner: Manner, key: bytes) -> Plan:
+    """Answer what a browser asks before it sends a request of another origin (Fetch, section 3.3).
+
+    The requested headers are repeated: `*` does not cover Authorization.
+    """
+    asked = incoming.headers.get("access-control-request-headers", "*")
+    methods = ", ".join(allowed(endpoint))
+    headers = (
+        *_common(manner, key),
+        ("allow", methods),
+        ("access-control-allow-methods", methods),
+        ("access-control-allow-headers", _header_text(asked)),
+        ("access-control-max-age", "86400"),
+    )
+    return whole(204, headers, b"")
+
+
+def disturbed(
+    plan: Plan,
+    reply: Reply,
+    attempt: Attempt,
+    *,
+    defaults: Defaults,
+    manner: Manner,
+    key: bytes,
+) -> Plan:
+    """Give a plan its pace and its faults: the reply's own, or else the scenario's defaults."""
+    pace = defaults.pace if reply.pace is UNSET else reply.pace
+    faults = reply.faults or defaults.faults
+
+    def drawn(purpose: str) -> float:
+        return int.from_bytes(draw(manner.seed, key, purpose, size=8)) / 2**64
+
+    def error_body(preset: str) -> bytes:
+        body = render((ApiError(preset),), manner.service, manner.dialect).body
+        return b"".join(line.strip() for line in body.splitlines())
+
+    if pace is not UNSET:
+        plan = paced(plan, pace, drawn)
+    if faults:
+        occasion = Occasion(
+            call=attempt.call, attempt=attempt.attempt, draw=drawn, error=error_body
+        )
+        plan = faulty(plan, faults, occasion)
+    return plan if manner.speed == 1 else hurried(plan, manner.speed)
+
+
+def allowed(endpoint: Endpoint) -> tuple[str, ...]:
+    """Return the methods of an endpoint."""
+    head = ("HEAD",) if "GET" in endpoint.methods else ()
+    return (*endpoint.methods, *head, "OPTIONS")
+
+
+def _common(manner: Manner, key: bytes) -> Headers:
+    request_id = uuid4(draw(manner.seed, key, "request id"))
+    return tuple(
+        (name, text.format_map({"request_id": request_id}))
+        for name, text in manner.service.headers.items()
+    )
+
+
+def _filled(headers: dict[str, str], model: str, manner: Manner, key: bytes) -> Headers:
+    tenths = between(draw(manner.seed, key, "milliseconds"), 2_000_000, 20_000_000)
+    values = {"model": model, "milliseconds": f"{tenths / 10_000:.4f}"}
+    return tuple((name, text.format_map(values)) for name, text in headers.items())
+
+
+def _header_text(text: str) -> str:
+    """Return what came from the client as a header's value may be: printable ASCII, bounded."""
+    text = "".join(c if " " <= c <= "~" else "?" for c in text)
+    return text if len(text) <= _HEADER_SHOWN else text[:_HEADER_SHOWN] + "..."

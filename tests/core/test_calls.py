@@ -1,0 +1,98 @@
+"""Calls and attempts: a retry never takes the next scripted reply."""
+
+import pytest
+
+from mockgpt.core.calls import Attempt, Calls, retryable
+from mockgpt.core.exchange import Sent
+from mockgpt.core.scenario import Reply, Rule, reply_for
+
+OK = Sent(200, 1, 1, 0.0, "complete")
+BUSY = Sent(503, 1, 1, 0.0, "complete")
+CUT = Sent(200, 1, 1, 0.0, "aborted")
+
+
+@pytest.fixture
+def calls():
+    return Calls(60)
+
+
+def test_calls_are_counted_for_each_rule(calls):
+    assert calls.begin(b"a", "one") == Attempt("one", 1, 1)
+    assert calls.begin(b"b", "one") == Attempt("one", 2, 1)
+    assert calls.begin(b"c", "two") == Attempt("two", 1, 1)
+
+
+@pytest.mark.parametrize("sent", [BUSY, CUT, None, Sent(429, 1, 1, 0.0, "complete")])
+def test_an_equal_body_after_a_failure_is_a_further_attempt(calls, sent):
+    first = calls.begin(b"a", "rule")
+    calls.ended(b"a", first, sent, at=100.0)
+    assert calls.further(b"b", 0, 101.0) is None
+    assert calls.further(b"a", 0, 101.0) == Attempt("rule", 1, 2)
+
+
+def test_an_equal_body_after_an_answer_is_a_new_call(calls):
+    calls.ended(b"a", calls.begin(b"a", "rule"), OK, at=100.0)
+    assert calls.further(b"a", 0, 101.0) is None
+    assert calls.begin(b"a", "rule") == Attempt("rule", 2, 1)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404])
+def test_what_no_client_tries_again_ends_the_call(calls, status):
+    calls.ended(b"a", calls.begin(b"a", "r"), Sent(status, 1, 1, 0.0, "complete"), at=0.0)
+    assert calls.further(b"a", 1, 1.0) is None
+
+
+def test_the_window_closes(calls):
+    calls.ended(b"a", calls.begin(b"a", "rule"), BUSY, at=100.0)
+    assert calls.further(b"a", 0, 160.0) is None
+
+
+def test_a_client_that_counts_its_retries_is_believed(calls):
+    calls.begin(b"a", "rule")  # has no answer yet: the client stopped waiting
+    assert calls.further(b"a", 0, 0.0) is None
+    assert calls.further(b"a", 1, 0.0) == Attempt("rule", 1, 2)
+    assert calls.further(b"x", 1, 0.0) is None
+
+
+def test_a_late_end_of_an_earlier_attempt_changes_nothing(calls):
+    first = calls.begin(b"a", "rule")
+    second = calls.further(b"a", 1, 0.0)
+    calls.ended(b"a", first, OK, at=0.0)
+    calls.ended(b"a", second, BUSY, at=0.0)
+    assert calls.further(b"a", 0, 1.0) == Attempt("rule", 1, 3)
+
+
+def test_open_calls_are_bounded(calls):
+    for number in range(10_001):
+        body = b"%d" % number
+        calls.ended(body, calls.begin(body, "rule"), BUSY, at=0.0)
+    assert calls.further(b"0", 0, 1.0) is None
+    assert calls.further(b"1", 0, 1.0) == Attempt("rule", 2, 2)
+
+
+def test_what_official_clients_try_again():
+    assert [s for s in (200, 400, 404, 408, 409, 422, 429, 500, 529) if retryable(s)] == [
+        408, 409, 429, 500, 529,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reply", "after_last", "texts"),
+    [
+        ("a", None, "aaaa"),
+        (("a", "b"), None, "ab--"),
+        (("a", "b"), "repeat", "abbb"),
+        (("a", "b"), "cycle", "abab"),
+        ("a", "fail", "a---"),
+    ],
+)
+def test_a_rule_has_a_reply_for_each_call(reply, after_last, texts):
+    rule = Rule(reply=reply) if after_last is None else Rule(reply=reply, after_last=after_last)
+    replies = [reply_for(rule, call, 1) for call in (1, 2, 3, 4)]
+    assert "".join("-" if one is None else one.say for one in replies) == texts
+
+
+def test_a_reply_has_one_for_each_attempt_and_the_last_stays():
+    rule = Rule(reply=Reply(attempts=(Reply(error="overloaded"), "b")))
+    assert reply_for(rule, 1, 1) == Reply(error="overloaded")
+    assert reply_for(rule, 1, 2) == reply_for(rule, 1, 3) == reply_for(rule, 2, 2) == Reply(say="b")

@@ -1,0 +1,199 @@
+"""Scripted replies, faults, pace and misses as clients meet them, on real sockets."""
+
+import http.client
+import json
+import threading
+
+import openai
+import pytest
+
+from mockgpt import MockGPT
+from mockgpt.core.faults import Disconnect, ErrorEvent, Latency, NoDone, Place, Stall, Torture
+from mockgpt.core.pace import Pace
+from mockgpt.core.scenario import Defaults, Reply, Rule, Scenario, TextMatch, When
+
+
+def serve(*rules, defaults=None, **options):
+    scenario = Scenario(name="s", rules=rules, defaults=defaults or Defaults())
+    return MockGPT(scenario, **options)
+
+
+def client(mock, **options):
+    return openai.OpenAI(base_url=mock.base_url, api_key="k", timeout=20, **options)
+
+
+def ask(openai_client, text="Hello!", **more):
+    return openai_client.chat.completions.create(
+        model="gpt-4", messages=[{"role": "user", "content": text}], **more
+    )
+
+
+def said(answer):
+    return answer.choices[0].message.content
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch):
+    """Let the SDK retry at once; its back-off is not what is tested."""
+    monkeypatch.setattr(openai._base_client, "INITIAL_RETRY_DELAY", 0.001)
+
+
+BUMPY = Reply(
+    attempts=(
+        Reply(error="service_unavailable"),
+        Reply(say="never seen", faults=(Disconnect(after=Place(bytes=10)),)),
+        "arrived",
+    )
+)
+
+
+def test_one_call_of_the_sdk_meets_all_attempts_and_the_next_gets_the_next_reply():
+    with serve(Rule(id="r", reply=(BUMPY, "second", "third"))) as mock:
+        sdk = client(mock, max_retries=2)
+        assert [said(ask(sdk)) for _ in range(3)] == ["arrived", "second", "third"]
+        told = [(e.call, e.attempt, e.sent.status, e.sent.ending) for e in mock.journal]
+        mock.check()
+    assert told == [
+        (1, 1, 503, "complete"),
+        (1, 2, 200, "aborted"),
+        (1, 3, 200, "complete"),
+        (2, 1, 200, "complete"),
+        (3, 1, 200, "complete"),
+    ]
+
+
+def test_an_application_that_tries_again_itself_meets_them_too():
+    with serve(Rule(id="r", reply=(BUMPY, "second"))) as mock:
+        sdk = client(mock, max_retries=0)
+        with pytest.raises(openai.InternalServerError):
+            ask(sdk)
+        with pytest.raises(openai.APIConnectionError):
+            ask(sdk)
+        assert said(ask(sdk)) == "arrived"
+        assert said(ask(sdk)) == "second"
+
+
+def test_parallel_clients_keep_their_calls_apart():
+    rules = [
+        Rule(id=f"r{n}", when=When(user=f"question {n}"), reply=(BUMPY, f"answer {n}"))
+        for n in range(50)
+    ]
+    answers = {}
+
+    def run(number):
+        with client(mock, max_retries=2) as sdk:
+            answers[number] = [said(ask(sdk, f"question {number}")) for _ in range(2)]
+
+    with serve(*rules) as mock:
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(50)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        mock.check()
+    assert answers == {number: ["arrived", f"answer {number}"] for number in range(50)}
+
+
+def test_a_call_past_the_last_reply_is_told_and_found():
+    with serve(Rule(id="r", reply=("only",))) as mock:
+        sdk = client(mock, max_retries=2)
+        assert said(ask(sdk)) == "only"
+        with pytest.raises(openai.BadRequestError, match=r"rule 'r' has answered all of its calls"):
+            ask(sdk)
+        assert len(mock.journal) == 2
+        with pytest.raises(AssertionError, match="beyond_script: POST /v1/chat/completions"):
+            mock.check()
+        mock.check(allow=["beyond_script"])
+
+
+def test_a_miss_explains_itself_in_the_exception_that_the_sdk_raises(tmp_path):
+    path = tmp_path / "weather.yaml"
+    path.write_text(
+        "mockgpt: 1\nrules:\n- id: weather\n  when: {user: {contains: weather}, stream: true}\n"
+        "  reply: Sunny.\n",
+        "utf-8",
+    )
+    with MockGPT(path) as mock:
+        with pytest.raises(openai.BadRequestError) as caught:
+            ask(client(mock), stream=True)
+        with pytest.raises(AssertionError, match=r"unmatched_request: .*nearest is"):
+            mock.check()
+    assert caught.value.code == "no_rule_answers"
+    assert caught.value.body["message"] == (
+        f"No rule of the scenario answers this request: nearest is {path}:3 rule 'weather' "
+        "(user: wanted contains 'weather', got 'Hello!')."
+    )
+
+
+def test_a_miss_may_be_answered_with_filler():
+    with serve(Rule(when=When(user="x"), reply="y"), on_miss="filler") as mock:
+        assert said(ask(client(mock)))
+        mock.check()
+
+
+def test_without_rules_a_miss_may_be_an_error():
+    with serve(on_miss="error") as mock, pytest.raises(openai.BadRequestError, match="no rules"):
+        ask(client(mock))
+
+
+def test_torture_is_not_noticed():
+    text = "Hello, 世界! " * 20
+    with serve(Rule(reply=Reply(say=text, faults=(Torture(),)))) as mock:
+        for number in range(5):
+            chunks = list(ask(client(mock), f"{number}", stream=True))
+            assert "".join(c.choices[0].delta.content or "" for c in chunks) == text
+            assert chunks[-1].choices[0].finish_reason == "stop"
+
+
+def test_an_error_inside_a_stream_is_raised():
+    with serve(Rule(reply=Reply(say="a b c", faults=(ErrorEvent(after=2),)))) as mock:
+        seen = []
+        with pytest.raises(openai.APIError, match="The server had an error"):
+            seen.extend(ask(client(mock), stream=True))
+        stream = ask(client(mock), stream=True)
+        assert next(stream).choices[0].delta.role == "assistant"
+        assert next(stream).choices[0].delta.content == "a"
+        stream.close()
+
+
+def test_a_stream_without_done_still_ends():
+    with serve(Rule(reply=Reply(say="a b", faults=(NoDone(),)))) as mock:
+        assert len(list(ask(client(mock), stream=True))) == 4
+
+
+def test_a_client_that_leaves_a_stall_is_noticed_at_once():
+    left = threading.Event()
+    stalled = Reply(say="a b c", faults=(Stall(after=2),))
+    with serve(Rule(reply=stalled), observer=lambda _: left.set()) as mock:
+        stream = ask(client(mock), stream=True)
+        next(stream)
+        next(stream)
+        stream.close()
+        assert left.wait(10)
+        (exchange,) = mock.journal
+    assert exchange.sent.ending == "client_left"
+    assert exchange.sent.status == 200
+
+
+def test_a_server_ends_what_hangs_when_it_stops():
+    with serve(Rule(reply=Reply(say="a", faults=(Disconnect(how="hang"),)))) as mock:
+        connection = http.client.HTTPConnection(mock.url.removeprefix("http://"), timeout=20)
+        body = {"messages": [{"role": "user", "content": "a"}], "stream": True}
+        connection.request("POST", "/v1/chat/completions", json.dumps(body), {"api-key": "k"})
+        response = connection.getresponse()
+    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+        response.read()
+    connection.close()
+
+
+def test_defaults_hold_for_every_reply_and_speed_divides_waits():
+    defaults = Defaults(pace=Pace(first="1m", each="10s"), faults=(Latency(delay=9),))
+    slow = Rule(when=When(user=TextMatch(contains="slow")), reply="a b c d")
+    with serve(slow, Rule(reply="x"), defaults=defaults, speed=10_000) as mock:
+        assert said(ask(client(mock), "slow")) == "a b c d"
+        list(ask(client(mock), "slow", stream=True))
+        whole, streamed = (e.sent for e in mock.journal)
+    assert whole.chunks == 1
+    assert streamed.chunks == 7
+    assert whole.seconds >= 69 / 10_000
+    assert streamed.seconds >= (69 + 60) / 10_000
