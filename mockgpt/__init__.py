@@ -1,25 +1,51 @@
 """mockgpt: a local stand-in for the OpenAI-compatible service at openai.pgpt.cloud.
 
-`MockGPT` is a server for a `with`; `create_app` an aiohttp application. Both are imported when
-first used: the pytest plugin is loaded in every test run and must cost nothing.
+`MockGPT` is a server for a `with`; `create_app` an aiohttp application; the others are the values of
+scenarios and of the journal. All are imported when first used: the pytest plugin is loaded in every
+test run and must cost nothing.
 """
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mockgpt.core.exchange import Exchange
+    from mockgpt.core.scenario import Reply, Rule, Scenario, TextMatch, When
+    from mockgpt.files.documents import ScenarioError
     from mockgpt.mock import MockGPT, create_app
 
-__all__ = ["MockGPT", "__version__", "create_app"]
 __version__ = "0.1.0"
 
+_HOMES = {
+    "MockGPT": "mockgpt.mock",
+    "create_app": "mockgpt.mock",
+    "Exchange": "mockgpt.core.exchange",
+    "Reply": "mockgpt.core.scenario",
+    "Rule": "mockgpt.core.scenario",
+    "Scenario": "mockgpt.core.scenario",
+    "ScenarioError": "mockgpt.files.documents",
+    "TextMatch": "mockgpt.core.scenario",
+    "When": "mockgpt.core.scenario",
+}
+__all__ = [
+    "Exchange",
+    "MockGPT",
+    "Reply",
+    "Rule",
+    "Scenario",
+    "ScenarioError",
+    "TextMatch",
+    "When",
+    "__version__",
+    "create_app",
+]
 
-def __getattr__(name: str) -> Any:
-    if name in ("MockGPT", "create_app"):
-        from mockgpt import mock
+if not TYPE_CHECKING:  # a type checker is to know the names, and no others
 
-        return getattr(mock, name)
-    raise AttributeError(f"module 'mockgpt' has no attribute '{name}'")
+    def __getattr__(name: str) -> object:
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module 'mockgpt' has no attribute '{name}'")
 
-
-def __dir__() -> list[str]:
-    return __all__
+    def __dir__() -> list[str]:
+        return __all__

@@ -126,7 +126,12 @@ def main() -> None:
 )
 @_option("-q", "--quiet", is_flag=True, help="No line per request.")
 def serve(
-    scenarios: tuple[str, ...], listen: tuple[str, int], *, quiet: bool, **options: Any
+    scenarios: tuple[str, ...],
+    listen: tuple[str, int],
+    *,
+    quiet: bool,
+    api_key: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Serve until interrupted; SCENARIO is a shipped name or a .yaml file.
 
@@ -135,29 +140,31 @@ def serve(
     # aiohttp takes longer to import than the rest of the command line together.
     from mockgpt.files.documents import ScenarioError
     from mockgpt.files.exact import ExactTokensUnavailable
-    from mockgpt.mock import build
+    from mockgpt.mock import API_KEY, build
     from mockgpt.server.run import bind
 
     try:
         handler = build(
             *scenarios,
-            api_keys=options.pop("api_key"),
+            api_keys=list(api_key),
             observer=None if quiet else _print_exchange,
             **options,
         )
-    except (ScenarioError, ExactTokensUnavailable) as error:
+    except (ScenarioError, ExactTokensUnavailable, ValueError) as error:
         raise _Unusable(str(error)) from error
     host, port = listen
     try:
         listener = bind(host, port)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+    except (OSError, UnicodeError) as error:  # UnicodeError: no host has such a name
+        number = getattr(error, "errno", None) or 0
+        reason = os.strerror(number) if number > 0 else getattr(error, "strerror", str(error))
         message = f"cannot listen on {host}:{port} ({reason}); choose another with --listen HOST:PORT, port 0 picks a free one"
         raise click.ClickException(message) from error
-    asyncio.run(_serve(handler, listener, quiet=quiet))
+    key = "<one of your keys>" if api_key else API_KEY  # which are secret
+    asyncio.run(_serve(handler, listener, key=key, quiet=quiet))
 
 
-async def _serve(handler: Any, listener: socket.socket, *, quiet: bool) -> None:
+async def _serve(handler: Any, listener: socket.socket, *, key: str, quiet: bool) -> None:
     from mockgpt.server.run import serving, url_of
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -165,16 +172,19 @@ async def _serve(handler: Any, listener: socket.socket, *, quiet: bool) -> None:
         # Not loop.add_signal_handler: Windows has none.
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     async with serving(handler, listener):
-        _print_banner(url_of(listener), handler.engine.scenario.name, quiet=quiet)
+        _print_banner(url_of(listener), handler.engine.scenario.name, key=key, quiet=quiet)
         await stop.wait()
 
 
-def _print_banner(url: str, scenario: str, *, quiet: bool) -> None:
+def _print_banner(url: str, scenario: str, *, key: str, quiet: bool) -> None:
     from mockgpt.mock import environment
 
     first = f"mockgpt {__version__} on {url}" + (f" with {scenario}" if scenario else "")
-    variables = "\n".join(f"  export {n}={value}" for n, value in environment(url).items())
-    click.echo(first if quiet else _BANNER.format(first=first, variables=variables, url=url))
+    values = {**environment(url), "OPENAI_API_KEY": key}
+    variables = "\n".join(f"  export {name}={value}" for name, value in values.items())
+    click.echo(
+        first if quiet else _BANNER.format(first=first, variables=variables, url=url, key=key)
+    )
 
 
 _BANNER = """\
@@ -187,7 +197,7 @@ Point a client at it:
 Or try it:
 
   curl {url}/v1/chat/completions \\
-    -H 'Content-Type: application/json' -H 'Authorization: Bearer sk-mock' \\
+    -H 'Content-Type: application/json' -H 'Authorization: Bearer {key}' \\
     -d '{{"messages": [{{"role": "user", "content": "Hello!"}}]}}'
 
 Stop with Ctrl-C. A line per request follows.

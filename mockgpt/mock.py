@@ -1,23 +1,26 @@
 """The facade: a stand-in server in a few lines of Python, and the application for pytest-aiohttp."""
 
+import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from os import PathLike
+from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypedDict, Unpack
 
+import msgspec
 from msgspec import UNSET
 
 from mockgpt.core import tokens
-from mockgpt.core.engine import Engine, Observer, OnMiss, Settings
+from mockgpt.core.engine import Engine, OnMiss, Settings
 from mockgpt.core.exchange import Journal
-from mockgpt.core.scenario import Scenario
+from mockgpt.core.scenario import Scenario, did_you_mean
 from mockgpt.core.service import Dialect
-from mockgpt.core.verdict import findings
+from mockgpt.core.verdict import CODES
 from mockgpt.files.exact import load_split
 from mockgpt.files.scenarios import load_scenarios
 from mockgpt.files.services import load_service
-from mockgpt.server.app import MAX_BODY, Handler, application
+from mockgpt.server.app import MAX_BODY, Handler, Observer, application
 from mockgpt.server.run import ServerThread, bind, url_of
 
 if TYPE_CHECKING:
@@ -47,8 +50,10 @@ def build(*scenarios: str | PathLike[str] | Scenario, **options: Unpack[Options]
     """Build what answers requests.
 
     Raises ScenarioError for a scenario or service file that cannot be used and
-    ExactTokensUnavailable where `tokenizer="exact"` finds no ranks.
+    ExactTokensUnavailable where `tokenizer="exact"` finds no ranks; TypeError and ValueError for an
+    unknown option or value.
     """
+    _check_options(options)
     service = load_service(options.get("service", "pgpt"))
     loaded = load_scenarios(scenarios, service, seed=options.get("seed"))
     settings = Settings(
@@ -60,9 +65,39 @@ def build(*scenarios: str | PathLike[str] | Scenario, **options: Unpack[Options]
         speed=options.get("speed", 1.0),
         on_miss=options.get("on_miss"),
     )
-    engine = Engine(loaded, service, settings, options.get("observer"))
+    engine = Engine(loaded, service, settings)
     clock = time.time if options.get("clock") == "real" else lambda: float(FROZEN)
-    return Handler(engine, clock, options.get("max_body", MAX_BODY))
+    return Handler(engine, clock, options.get("max_body", MAX_BODY), options.get("observer"))
+
+
+def _check_options(options: Mapping[str, object]) -> None:
+    """Refuse what a type checker would: the options of a pytest marker have none."""
+    known = Options.__annotations__
+    for name, given in options.items():
+        value = given
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; known are {', '.join(known)}"
+            raise TypeError(f"unknown option '{name}'{hint}")
+        if name == "api_keys" and isinstance(value, Collection) and not isinstance(value, str):
+            value = list(value)
+        try:
+            msgspec.convert(value, _CHECKED.get(name, Any))
+        except msgspec.ValidationError as error:
+            raise ValueError(f"option {name}={value!r}: {error}") from None
+
+
+_CHECKED: dict[str, Any] = {
+    "seed": int | None,
+    "clock": Literal["frozen", "real"],
+    "api_keys": list[Annotated[str, msgspec.Meta(min_length=1)]],
+    "errors": Dialect,
+    "strict": bool,
+    "service": str,
+    "max_body": Annotated[int, msgspec.Meta(ge=1)],
+    "tokenizer": Literal["fake", "exact"],
+    "speed": Annotated[float, msgspec.Meta(gt=0)],
+    "on_miss": OnMiss | None,
+}
 
 
 def create_app(
@@ -92,29 +127,32 @@ class MockGPT:
         self, *scenarios: str | PathLike[str] | Scenario, **options: Unpack[Options]
     ) -> None:
         self._handler = build(*scenarios, **options)
+        self._lock = Lock()  # of start, stop and what waits for the thread
         self._thread: ServerThread | None = None
         self._url = ""
 
     def start(self) -> Self:
         """Start serving; the URL is known and the socket listens when this returns."""
-        if self._thread is not None:
-            raise RuntimeError(f"this MockGPT serves already, on {self._url}; make another one")
-        listener = bind("127.0.0.1", 0)
-        self._url = url_of(listener)
-        self._thread = ServerThread(self._handler, listener)
+        with self._lock:
+            if self._thread is not None:
+                raise RuntimeError(f"this MockGPT serves already, on {self._url}; make another one")
+            listener = bind("127.0.0.1", 0)
+            self._url = url_of(listener)
+            self._thread = ServerThread(self._handler, listener)
         return self
 
     def stop(self) -> None:
         """Stop serving and end open streams; a second call does nothing. The journal stays."""
-        if self._thread is not None:
-            self._thread.stop()
-            self._thread = None
+        with self._lock:
+            if self._thread is not None:
+                self._thread.stop()
+                self._thread, self._url = None, ""
 
     @property
     def url(self) -> str:
-        """The server's root, such as `http://127.0.0.1:41234`; raises RuntimeError before a start."""
+        """The server's root, such as `http://127.0.0.1:41234`. RuntimeError while it does not serve."""
         if not self._url:
-            raise RuntimeError("this MockGPT has no URL yet; use it in a `with`, or call start()")
+            raise RuntimeError("this MockGPT does not serve; use it in a `with`, or call start()")
         return self._url
 
     @property
@@ -125,17 +163,29 @@ class MockGPT:
     @property
     def journal(self) -> Journal:
         """The exchanges so far, complete for every response that a client has read to its end."""
-        if self._thread is not None:
-            self._thread.settle()
+        self._settle()
         return self._handler.engine.journal
+
+    def reset(self) -> None:
+        """Begin anew: an empty journal, no findings, every rule at its first call."""
+        self._settle()
+        self._handler.engine.reset()
+
+    def _settle(self) -> None:
+        thread = self._thread
+        if thread is not None:
+            thread.settle()
 
     def check(self, allow: Collection[str] = ()) -> None:
         """Raise AssertionError for what should not have happened, such as a refused request.
 
         `allow` names findings that are expected: `refused_request`, `unmatched_request`,
-        `beyond_script`.
+        `beyond_script`. Raises ValueError for another name.
         """
-        found = [f for f in findings(self.journal) if f.code not in allow]
+        if isinstance(allow, str) or not CODES.issuperset(allow):
+            raise ValueError(f"allow={allow!r}: expected a list of {', '.join(sorted(CODES))}")
+        self._settle()
+        found = [f for f in self._handler.engine.findings if f.code not in allow]
         if not found:
             return
         lines = [f"mockgpt: {len(found)} finding{'s' if len(found) > 1 else ''}"]
@@ -163,4 +213,4 @@ class MockGPT:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.stop()
+        await asyncio.to_thread(self.stop)  # the caller's loop may have what is still open

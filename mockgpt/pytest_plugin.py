@@ -46,4 +46,4 @@ def mockgpt(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
             for name, value in environment(mock.url).items():
                 monkeypatch.setenv(name, value)
         yield mock
-        mock.check(allow)
+    mock.check(allow)  # after the stop: what was still open is recorded then

@@ -1,10 +1,14 @@
 """The facade, from the outside."""
 
 import asyncio
+import base64
 import contextlib
 import http.client
 import json
+import struct
 import threading
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -43,8 +47,9 @@ def test_a_server_for_a_with():
         assert response.status == 200
         assert json.loads(data)["usage"]["prompt_tokens"] == 10
         assert mock.base_url == mock.url + "/v1"
-    with pytest.raises(ConnectionRefusedError):
-        ask(mock, hello())
+        url = mock.url
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        urllib.request.urlopen(url, timeout=20)
 
 
 async def test_a_server_for_an_async_with():
@@ -55,7 +60,7 @@ async def test_a_server_for_an_async_with():
 
 def test_start_and_stop_by_hand():
     mock = MockGPT()
-    with pytest.raises(RuntimeError, match="has no URL yet; use it in a `with`"):
+    with pytest.raises(RuntimeError, match="does not serve; use it in a `with`"):
         _ = mock.url
     assert mock.start() is mock
     with pytest.raises(RuntimeError, match=f"serves already, on {mock.url}"):
@@ -185,15 +190,15 @@ def test_check_tells_of_requests_that_the_service_would_refuse():
     assert str(caught.value) == (
         "mockgpt: 2 findings\n"
         "  refused_request: POST /v1/chat/completions was refused with 400, as the real service "
-        "would: 3 is greater than the maximum of 2 - 'temperature' "
-        "Mend the request, or expect it: allow=['refused_request'].\n"
-        "  refused_request: POST /v1/nope was refused with 404, as the real service would: "
-        "Invalid URL (POST /v1/nope) Mend the request, or expect it: allow=['refused_request']."
+        "would (3 is greater than the maximum of 2 - 'temperature'); "
+        "mend the request, or expect it: allow=['refused_request']\n"
+        "  refused_request: POST /v1/nope was refused with 404, as the real service would "
+        "(Invalid URL (POST /v1/nope)); mend the request, or expect it: allow=['refused_request']"
     )
 
 
 def test_a_bug_is_visible_and_raised_in_the_test(monkeypatch, caplog):
-    def broken(*_):
+    def broken(*_, **__):
         raise ZeroDivisionError("by design")
 
     monkeypatch.setattr(engine_module, "make", broken)
@@ -249,8 +254,9 @@ async def test_an_application_for_pytest_aiohttp(aiohttp_client):
     assert response.status == 404
 
 
-def test_the_package_offers_its_two_names():
-    assert dir(mockgpt) == ["MockGPT", "__version__", "create_app"]
+def test_the_package_offers_its_names():
+    assert {"MockGPT", "create_app", "Scenario", "ScenarioError"} <= set(dir(mockgpt))
+    assert all(getattr(mockgpt, name) is not None for name in dir(mockgpt))
     with pytest.raises(AttributeError, match="module 'mockgpt' has no attribute 'nothing'"):
         _ = mockgpt.nothing
 
@@ -271,3 +277,192 @@ def test_exact_tokens_count_with_the_tokenizer_given(monkeypatch):
     with MockGPT(Scenario(rules=(Rule(reply="Hi"),)), tokenizer="exact") as mock:
         usage = json.loads(ask(mock, hello("abc"))[1])["usage"]
     assert usage == {"completion_tokens": 2, "prompt_tokens": 3 + 4 + 4 + 3, "total_tokens": 16}
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"api_key": ["k"]}, TypeError, "unknown option 'api_key'; did you mean 'api_keys'?"),
+        ({"zzz": 1}, TypeError, "unknown option 'zzz'; known are seed, clock, api_keys,"),
+        (
+            {"api_keys": "secret"},
+            ValueError,
+            "option api_keys='secret': Expected `array`, got `str`",
+        ),
+        ({"api_keys": [""]}, ValueError, "option api_keys=['']: Expected `str` of length >= 1"),
+        ({"clock": "reel"}, ValueError, "option clock='reel': Invalid enum value 'reel'"),
+        ({"errors": "french"}, ValueError, "option errors='french': Invalid enum value 'french'"),
+        (
+            {"tokenizer": "Exact"},
+            ValueError,
+            "option tokenizer='Exact': Invalid enum value 'Exact'",
+        ),
+        ({"seed": "a"}, ValueError, "option seed='a': Expected `int | null`, got `str`"),
+        ({"max_body": -1}, ValueError, "option max_body=-1: Expected `int` >= 1"),
+        ({"speed": 0}, ValueError, "option speed=0: Expected `float` > 0.0"),
+    ],
+)
+def test_an_unknown_option_or_value_is_refused(options, error, message):
+    with pytest.raises(error) as caught:
+        MockGPT(**options)
+    assert str(caught.value).startswith(message)
+
+
+def test_an_unknown_finding_cannot_be_allowed():
+    with MockGPT() as mock, pytest.raises(ValueError, match="expected a list of beyond_script, "):
+        mock.check(allow=["refused"])
+    with MockGPT() as mock, pytest.raises(ValueError, match="expected a list of beyond_script, "):
+        mock.check(allow="refused_request")
+
+
+def test_a_bug_is_answered_even_if_what_renders_errors_is_broken(monkeypatch, caplog):
+    def broken(*_, **__):
+        raise ZeroDivisionError("by design")
+
+    monkeypatch.setattr("mockgpt.core.responses.render", broken)
+    with MockGPT() as mock:
+        response, data = ask(mock, {}, "/nope")
+        assert response.headers["x-mockgpt-bug"] == "1"
+        assert json.loads(data)["error"]["type"] == "mockgpt_bug"
+        with pytest.raises(AssertionError, match="by design"):
+            mock.check()
+    assert "bug in mockgpt: POST /nope" in caplog.text
+
+
+def test_an_observer_that_fails_harms_nobody_else(caplog):
+    def failing(_):
+        raise ZeroDivisionError("the user's")
+
+    with MockGPT(observer=failing) as mock:
+        connection = http.client.HTTPConnection(mock.url.removeprefix("http://"), timeout=20)
+        for _ in range(3):  # on one connection
+            connection.request("GET", "/v1/models", headers={"api-key": "k"})
+            assert connection.getresponse().read()
+        connection.close()
+        assert len(mock.journal) == 3
+    assert "the user's" in caplog.text
+
+
+def test_findings_outlive_the_entries_of_the_journal():
+    with MockGPT() as mock:
+        ask(mock, {})
+        for number in range(4):
+            ask(mock, hello(f"{number}" * 2**23))
+        assert mock.journal.dropped > 0
+        with pytest.raises(AssertionError, match="'messages' is a required property"):
+            mock.check()
+
+
+def test_a_refused_key_is_not_recorded_even_in_part():
+    lines = []
+    with MockGPT(
+        api_keys=["sk-right-0123456789"], observer=lambda e: lines.append(repr(e))
+    ) as mock:
+        response, data = ask(mock, hello(), key="sk-wrong-0123456789-tail")
+        assert response.status == 401
+        assert b"sk-w****************tail" in data
+        assert "tail" not in repr(mock.journal[0])
+        connection = http.client.HTTPConnection(mock.url.removeprefix("http://"), timeout=20)
+        headers = {
+            "api-key": "k1-tail",
+            "X-Api-Key": "k2-tail",
+            "Ocp-Apim-Subscription-Key": "k3-tail",
+        }
+        connection.request("GET", "/v1/models", headers=headers)
+        connection.getresponse().read()
+        connection.close()
+        assert "tail" not in repr(mock.journal[1])
+    assert len(lines) == 2
+    assert "tail" not in "".join(lines)
+
+
+def test_the_key_that_decides_is_fingerprinted():
+    with MockGPT(api_keys=["right"]) as mock:
+        ask(mock, hello(), key="right")
+        connection = http.client.HTTPConnection(mock.url.removeprefix("http://"), timeout=20)
+        headers = {"api-key": "foreign", "authorization": "Bearer right"}
+        connection.request("GET", "/v1/models", headers=headers)
+        connection.getresponse().read()
+        connection.close()
+        assert mock.journal[0].key == mock.journal[1].key
+
+
+def test_a_reset_begins_anew():
+    rules = (Rule(id="r", reply=("one", "two")),)
+    with MockGPT(Scenario(rules=rules)) as mock:
+        before = ask(mock, hello())[1]
+        ask(mock, {})
+        mock.reset()
+        assert len(mock.journal) == 0
+        mock.check()
+        assert ask(mock, hello())[1] == before
+
+
+def test_the_journal_can_be_read_while_the_server_stops():
+    mock = MockGPT().start()
+    lengths = []
+    reading = threading.Event()
+
+    def read():
+        for _ in range(200):
+            lengths.append(len(mock.journal))
+            reading.set()
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    reading.wait()
+    stoppers = [threading.Thread(target=mock.stop) for _ in range(3)]
+    for thread in stoppers:
+        thread.start()
+    for thread in (*threads, *stoppers):
+        thread.join(30)
+        assert not thread.is_alive()
+    assert lengths == [0] * 600
+
+
+def test_a_request_that_is_still_open_when_the_server_stops_is_recorded():
+    with MockGPT() as mock:
+        connection = http.client.HTTPConnection(mock.url.removeprefix("http://"), timeout=20)
+        connection.putrequest("POST", CHAT)
+        connection.putheader("content-length", "100")
+        connection.endheaders(b"{")
+        while not mock._handler.engine.journal and connection.sock is None:
+            pass
+        ask(mock, hello())
+    connection.close()
+    assert {exchange.path for exchange in mock.journal} == {CHAT}
+    assert len(mock.journal) == 2
+
+
+def test_a_rule_for_one_text_of_a_batch_leaves_the_others_alone():
+    with MockGPT("documentation") as mock:
+        model = "text-embedding-ada-002"
+        texts = ["The food was delicious and the waiter...", "Completely different text"]
+        both = json.loads(ask(mock, {"model": model, "input": texts}, "/v1/embeddings")[1])["data"]
+        alone = json.loads(ask(mock, {"model": model, "input": texts[1]}, "/v1/embeddings")[1])[
+            "data"
+        ]
+        assert both[0]["embedding"][0] == pytest.approx(0.0023064255)
+        assert both[1]["embedding"] == alone[0]["embedding"]
+        body = {"model": "gpt-3.5-turbo", "prompt": ["I am a", "Something else"], "max_tokens": 7}
+        choices = json.loads(ask(mock, body, "/v1/completions")[1])["choices"]
+        assert choices[0]["text"] == " 20 year old female and I"
+        assert choices[1]["text"] != choices[0]["text"]
+
+
+def test_the_same_numbers_in_both_forms_to_the_last_bit():
+    with MockGPT("documentation") as mock:
+        body = {
+            "model": "text-embedding-ada-002",
+            "input": ["The food was delicious and the waiter...", "b"],
+        }
+        floats = json.loads(ask(mock, body, "/v1/embeddings")[1])["data"]
+        packed = json.loads(ask(mock, {**body, "encoding_format": "base64"}, "/v1/embeddings")[1])[
+            "data"
+        ]
+    for one, other in zip(floats, packed, strict=True):
+        numbers = base64.b64decode(other["embedding"])
+        assert struct.pack("<1536f", *one["embedding"]) == numbers
+        assert sum(x * x for x in one["embedding"]) == pytest.approx(1, abs=1e-6)
+    assert floats[1]["embedding"] == list(struct.unpack("<1536f", numbers))

@@ -19,8 +19,10 @@ from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingReque
 from mockgpt.core.scenario import Edges, ErrorReply, Filler, Reply
 
 Split = Callable[[str], tuple[str, ...]]
-Embed = Callable[[Text], Sequence[float]]
+Embed = Callable[[Text, int], Sequence[float]]  # a text, and how many dimensions
 T = TypeVar("T")
+
+_FILLER = Reply(filler=Filler())
 
 
 class Spoken(Struct, frozen=True):
@@ -74,10 +76,19 @@ class Makings(Struct, frozen=True, kw_only=True):
     embed: Embed
 
 
-def make(reply: Reply, decoded: Decoded, makings: Makings, occasion: bytes) -> Answer | ApiError:
+def make(
+    reply: Reply,
+    decoded: Decoded,
+    makings: Makings,
+    *,
+    for_text: Sequence[bool],
+    occasion: bytes,
+) -> Answer | ApiError:
     """Make the answer that a reply describes; an empty reply is filler.
 
-    `occasion` tells this request from equal ones before it; only the id depends on it.
+    `for_text` tells for each prompt or input whether the reply is meant for it; others get filler
+    or their own vector. `occasion` tells this request from equal ones before it; only the id
+    depends on it.
     """
     if reply.error is not UNSET:
         return _error(reply.error)
@@ -85,13 +96,16 @@ def make(reply: Reply, decoded: Decoded, makings: Makings, occasion: bytes) -> A
     content: Said | Embedded
     completion_tokens: int | None
     if isinstance(request, EmbeddingRequest):
-        found = tuple(makings.embed(text) for text in request.inputs)
-        if reply.vectors is not UNSET:
-            found = tuple(_edged(reply.vectors, vector) for vector in found)
-        content = Embedded(found, base64=request.base64)
+        own = [makings.embed(text, decoded.model.dimensions) for text in request.inputs]
+        edges = reply.vectors
+        found = [
+            vector if edges is UNSET or not meant else _edged(edges, vector)
+            for vector, meant in zip(own, for_text, strict=True)
+        ]
+        content = Embedded(tuple(found), base64=request.base64)
         completion_tokens = None
     else:
-        content = Said(tuple(_choices(reply, decoded, request, makings)))
+        content = Said(tuple(_choices(reply, for_text, decoded, request, makings)))
         completion_tokens = sum(len(choice.pieces) for choice in content.choices)
     prefix = "chatcmpl-" if isinstance(request, ChatRequest) else "cmpl-"
     return Answer(
@@ -128,11 +142,17 @@ def _given(value: T | UnsetType, default: T) -> T:
 
 
 def _choices(
-    reply: Reply, decoded: Decoded, request: ChatRequest | CompletionRequest, makings: Makings
+    described: Reply,
+    for_text: Sequence[bool],
+    decoded: Decoded,
+    request: ChatRequest | CompletionRequest,
+    makings: Makings,
 ) -> Iterator[Spoken]:
     """Yield a choice for each prompt, cut where its tokens or the model's window end."""
     prompts = (request,) if isinstance(request, ChatRequest) else request.prompts
-    for prompt, prompt_tokens in zip(prompts, decoded.prompt_tokens, strict=True):
+    counted = zip(prompts, decoded.prompt_tokens, for_text, strict=True)
+    for prompt, prompt_tokens, meant in counted:
+        reply = described if meant else _FILLER
         filler = _given(reply.filler, Filler())
         if reply.say is UNSET:
             pieces = makings.split(_filler(prompt, decoded.model.answers_as, filler, makings.seed))
@@ -148,7 +168,7 @@ def _filler(prompt: ChatRequest | Text, model: str, filler: Filler, seed: int) -
     """Return prose for a conversation or a prompt: equal ones, whatever the rest, get the same."""
     if isinstance(prompt, ChatRequest):
         about = repr([(m.role, m.content, m.name) for m in prompt.messages])
-        spoken = prompt.user or ""
+        spoken = prompt.user or prompt.messages[-1].content
     else:
         about = repr(prompt)
         spoken = prompt if isinstance(prompt, str) else ""
@@ -156,7 +176,7 @@ def _filler(prompt: ChatRequest | Text, model: str, filler: Filler, seed: int) -
     return prose(locale, seed, "filler", model, about)
 
 
-def _edged(edges: Edges, vector: Sequence[float]) -> list[float]:
+def _edged(edges: Edges, vector: Sequence[float]) -> Sequence[float]:
     """Return a vector with the numbers given at its ends, as they stand, and of unit length."""
     middle = vector[len(edges.first) : len(vector) - len(edges.last)]
     given = sum(number * number for number in (*edges.first, *edges.last))

@@ -61,11 +61,13 @@ def decode(
     fields = _parse(body, content_type)
     if isinstance(fields, ApiError):
         return (fields,)
-    model_name = path_model or fields.get("model") or endpoint.default_model
-    if not model_name:
-        return (ApiError("missing_model", {}, ("model",)),)
     checked = fields if path_model is None else {**fields, "model": path_model}
     found = [*islice(rules.properties(checked, endpoint.parameters), _TOLD)]
+    model_name = checked.get("model")
+    if model_name is None:
+        model_name = endpoint.default_model
+        if not model_name:
+            found.insert(0, ApiError("missing_model", {}, ("model",)))
     ignored = tuple(islice(_ignored(fields, endpoint), _TOLD))
     if strict and ignored:
         found[:0] = _refusals_of(ignored)
@@ -146,7 +148,9 @@ def _ignored(fields: Body, endpoint: Endpoint) -> Iterator[rules.Path]:
 
 
 def _same(value: object, harmless: object) -> bool:
-    """Compare JSON values: 1.0 is 1, but true is not."""
+    """Tell whether a value says as little as the harmless one: 1.0 is 1, but true is not."""
+    if harmless is None:
+        return value in ("", [], {})
     return value == harmless and isinstance(value, bool) is isinstance(harmless, bool)
 
 
@@ -213,6 +217,9 @@ _REQUESTS: dict[str, Callable[[str, Body], Request]] = {
     "completions": _completion,
     "embeddings": _embedding,
 }
+
+
+DECODED = tuple(_REQUESTS)  # the endpoints whose bodies are understood
 
 
 def _generation(fields: Body) -> dict[str, Any]:

@@ -4,8 +4,7 @@ It touches no socket, file or clock; the edges hand it what came in and tell it 
 """
 
 import re
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import OrderedDict, deque
 from functools import lru_cache
 from typing import Literal
 
@@ -20,7 +19,7 @@ from mockgpt.core.draws import draw
 from mockgpt.core.endpoints import Route, find, unserved
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Exchange, Incoming, Journal, Sent
-from mockgpt.core.matching import Choice, choose
+from mockgpt.core.matching import Choice, choose, meant_for
 from mockgpt.core.pace import seconds
 from mockgpt.core.plan import Plan
 from mockgpt.core.responses import (
@@ -28,20 +27,22 @@ from mockgpt.core.responses import (
     allowed,
     answered,
     disturbed,
+    failed,
     listed,
     preflight,
     refused,
 )
 from mockgpt.core.scenario import Filler, Loaded, Reply, Rule, replies_of, reply_for
 from mockgpt.core.service import Dialect, Endpoint, Service
+from mockgpt.core.verdict import Finding, findings
 
 _SESSION = "default"
+_FINDINGS = 1_000
 _VECTORS = 256  # kept for texts that come again
 _REMEMBERED = 65_536  # distinct requests whose repetitions are told apart
 _UNSCRIPTED = Rule(id="(filler)", reply=Reply(filler=Filler()))
 
 OnMiss = Literal["error", "filler"]
-Observer = Callable[[Exchange], None]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -73,26 +74,30 @@ class Engine:
         loaded: Loaded,
         service: Service,
         settings: Settings,
-        observer: Observer | None = None,
     ) -> None:
         self.scenario = loaded.scenario
         self.settings = settings
-        self.journal = Journal()
         self._places = loaded.places
         self._rules = {rule.id: rule for rule in self.scenario.rules}
         self._on_miss = settings.on_miss or ("error" if self._rules else "filler")
         self._manner = Manner(
             service=service, dialect=settings.dialect, seed=settings.seed, speed=settings.speed
         )
-        self._observer = observer
-        self._calls = Calls(seconds(self.scenario.retry_window))
-        self._seen: OrderedDict[bytes, int] = OrderedDict()
         self._embed = lru_cache(maxsize=_VECTORS)(vectors.embed)
         self._count = (
             tokens.count
             if settings.split is tokens.split
             else lambda text: len(settings.split(text))
         )
+
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: no journal, no findings, and every rule at its first call."""
+        self.journal = Journal()
+        self.findings: deque[Finding] = deque(maxlen=_FINDINGS)  # outlive the journal's entries
+        self._calls = Calls(seconds(self.scenario.retry_window))
+        self._seen: OrderedDict[bytes, int] = OrderedDict()
 
     def answer(self, incoming: Incoming) -> Outcome:
         """Decide the response to a request."""
@@ -103,9 +108,9 @@ class Engine:
             at=incoming.at,
             method=incoming.method,
             path=incoming.path,
-            headers={k: v for k, v in incoming.headers.items() if k not in keys.SECRET_HEADERS},
+            headers=keys.without_secrets(incoming.headers),
             body=incoming.body,
-            key=keys.fingerprint(presented[0]) if presented else "",
+            key=keys.fingerprint(keys.decisive(presented, self.settings.api_keys)),
         )
         route = find(incoming.path, self._manner.service)
         error = self._refusal(incoming, route, presented)
@@ -140,23 +145,29 @@ class Engine:
 
     def fail(self, incoming: Incoming, bug: Exception) -> Outcome:
         """Answer a request that mockgpt itself failed on, and keep the bug for the test."""
-        error = ApiError("mockgpt_bug", {"reason": repr(bug)[:200]})
-        exchange = Exchange(at=incoming.at, method=incoming.method, path=incoming.path, bug=bug)
-        return self._refuse((error,), exchange, self._key(b"bug"))
+        exchange = Exchange(
+            at=incoming.at,
+            method=incoming.method,
+            path=incoming.path,
+            error="mockgpt_bug",
+            message=repr(bug),
+            bug=bug,
+        )
+        return Outcome(failed(repr(bug)[:200]), exchange)
 
     def malformed(self, reason: str, at: float) -> Outcome:
         """Answer bytes that are no HTTP request."""
         error = ApiError("malformed_http", {"reason": reason})
         return self._refuse((error,), Exchange(at=at), self._key(b"malformed"))
 
-    def record(self, outcome: Outcome, sent: Sent | None) -> None:
+    def record(self, outcome: Outcome, sent: Sent | None) -> Exchange:
         """Append a finished exchange to the journal: the only place that does."""
         exchange = replace(outcome.exchange, sent=sent)
         if outcome.attempt is not None:
             self._calls.ended(outcome.content, outcome.attempt, sent, exchange.at)
         self.journal.append(exchange)
-        if self._observer is not None:
-            self._observer(exchange)
+        self.findings.extend(findings((exchange,)))
+        return exchange
 
     def _key(self, content: bytes) -> bytes:
         """Return a key for a request's draws: its content, and how often it came before.
@@ -191,6 +202,9 @@ class Engine:
 
     def _refuse(self, errors: tuple[ApiError, ...], exchange: Exchange, key: bytes) -> Outcome:
         plan, message = refused(errors, self._manner, key)
+        key_shown = errors[0].values.get("key")  # not even the ends of a key are recorded
+        if key_shown is not None:
+            message = message.replace(key_shown, "***")
         return Outcome(plan, replace(exchange, error=errors[0].name, message=message))
 
     def _attempt(self, decoded: Decoded, incoming: Incoming, content: bytes) -> Attempt | ApiError:
@@ -229,7 +243,13 @@ class Engine:
             split=self.settings.split,
             embed=self._embed,
         )
-        answer = make(reply, decoded, makings, key)
+        answer = make(
+            reply,
+            decoded,
+            makings,
+            for_text=meant_for(rule, decoded.request),
+            occasion=key,
+        )
         if isinstance(answer, ApiError):
             outcome = self._refuse((answer,), exchange, key)
         else:

@@ -5,11 +5,13 @@ indent differently, Azure's API management writes one line, FastAPI has a `detai
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, get_args
 
 import msgspec
 from msgspec import Struct
 
+from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.plan import Headers
 from mockgpt.core.service import Dialect, ErrorForm, Service
 
@@ -24,6 +26,84 @@ _PYDANTIC = {
     "object": ("value is not a valid dict", "dict"),
 }
 _NONE = ("none is not an allowed value", "none.not_allowed")
+
+
+# What the code answers with, whatever the service; and what it may fill into their texts.
+ANSWERED = frozenset(
+    [
+        "above_maximum",
+        "below_minimum",
+        "body_too_large",
+        "body_unreadable",
+        "context_length_exceeded_prompt",
+        "invalid_api_key",
+        "malformed_http",
+        "malformed_json",
+        "method_not_allowed",
+        "missing_api_key",
+        "missing_body",
+        "missing_model",
+        "missing_property",
+        "model_not_found",
+        "no_rule_answers",
+        "not_in_enum",
+        "pattern_mismatch",
+        "planned_endpoint",
+        "replies_used_up",
+        "too_long",
+        "too_short",
+        "unexpected_property",
+        "unknown_url",
+        "unrecognized_argument",
+        "unsupported_content_type",
+        "unsupported_endpoint",
+        "wrong_form",
+        "wrong_model_kind",
+        "wrong_type",
+    ]
+)
+PLACEHOLDERS = frozenset(
+    [
+        "allow",
+        "allowed",
+        "calls",
+        "colno",
+        "content_type",
+        "doc",
+        "expected",
+        "key",
+        "kind",
+        "limit",
+        "lineno",
+        "max_tokens",
+        "method",
+        "model",
+        "msg",
+        "name",
+        "names",
+        "operation",
+        "other_path",
+        "parent",
+        "path",
+        "pattern",
+        "permitted",
+        "place",
+        "plural",
+        "pos",
+        "prompt_tokens",
+        "pydantic_type",
+        "pydantic_words",
+        "reason",
+        "requested",
+        "rule",
+        "served",
+        "service",
+        "title",
+        "value",
+        "why",
+        "window",
+    ]
+)
 
 
 class ApiError(Struct, frozen=True):
@@ -71,7 +151,7 @@ def render(errors: Sequence[ApiError], service: Service, dialect: Dialect) -> Re
     if form.shape == "item":
         listed = [e for e in errors if _form(service, dialect, e.name).shape == "item"]
         items = [_item(_form(service, dialect, e.name), e, service) for e in listed]
-        body = _compact({"detail": items})
+        body = json_bytes({"detail": items})
         message = "; ".join(item["msg"] for item in items)
     else:
         own = first.changes.get("message")
@@ -82,6 +162,17 @@ def render(errors: Sequence[ApiError], service: Service, dialect: Dialect) -> Re
     return Rendered(
         form.status, (("content-type", form.content_type), *headers.items()), body, message
     )
+
+
+def presets(service: Service) -> frozenset[str]:
+    """Return the errors that need nothing of a request: those that a scenario may answer with."""
+    found = set()
+    for name in service.errors:
+        with suppress(KeyError):
+            for dialect in get_args(Dialect):
+                render((ApiError(name),), service, dialect)
+            found.add(name)
+    return frozenset(found)
 
 
 def _form(service: Service, dialect: Dialect, name: str) -> ErrorForm:
@@ -135,21 +226,19 @@ def _standard(form: ErrorForm, message: str) -> dict[str, Any]:
     return {"error": error}
 
 
-def _compact(value: object) -> bytes:
-    return msgspec.json.encode(value)
-
-
 def _indented(value: object, indent: int) -> bytes:
-    return msgspec.json.format(_compact(value), indent=indent) + b"\n"
+    return msgspec.json.format(json_bytes(value), indent=indent) + b"\n"
 
 
 _SHAPES: dict[str, Callable[[ErrorForm, str, dict[str, Any]], bytes]] = {
     "engine": lambda form, message, _: _indented(_standard(form, message), 2),
     "gateway": lambda form, message, _: _indented(_standard(form, message), 4),
-    "azure": lambda form, message, _: _compact({"error": {"code": form.code, "message": message}}),
-    "filter": lambda form, message, _: _compact(
+    "azure": lambda form, message, _: json_bytes(
+        {"error": {"code": form.code, "message": message}}
+    ),
+    "filter": lambda form, message, _: json_bytes(
         {"error": {**_standard(form, message)["error"], "status": form.status}}
     ),
-    "detail": lambda _, message, __: _compact({"detail": message}),
+    "detail": lambda _, message, __: json_bytes({"detail": message}),
     "literal": lambda form, _, values: form.body.format_map(values).encode(),
 }

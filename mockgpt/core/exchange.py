@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Literal, overload
 
 from msgspec import Struct
 
@@ -67,7 +67,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
 
 
 class Journal:
-    """The exchanges so far, oldest first; bounded in number and in bytes of bodies.
+    """The exchanges so far, oldest first; bounded in number and in bytes.
 
     What no longer fits is dropped from the old end and counted in `dropped`.
     """
@@ -82,17 +82,15 @@ class Journal:
     def append(self, exchange: Exchange) -> None:
         """Record an exchange."""
         self._exchanges.append(exchange)
-        self._held += len(exchange.body)
+        self._held += _size(exchange)
         while len(self._exchanges) > self._entries or (
             self._held > self._size and len(self._exchanges) > 1
         ):
-            self._held -= len(self._exchanges.popleft().body)
+            self._held -= _size(self._exchanges.popleft())
             self.dropped += 1
 
-    def clear(self) -> None:
-        """Forget every exchange."""
-        self._exchanges.clear()
-        self._held = self.dropped = 0
+    def __repr__(self) -> str:
+        return f"<Journal of {len(self)} exchanges, {self.dropped} dropped>"
 
     def __len__(self) -> int:
         return len(self._exchanges)
@@ -100,5 +98,17 @@ class Journal:
     def __iter__(self) -> Iterator[Exchange]:
         return iter(tuple(self._exchanges))
 
-    def __getitem__(self, index: int) -> Exchange:
-        return self._exchanges[index]
+    @overload
+    def __getitem__(self, index: int) -> Exchange: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Exchange, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Exchange | tuple[Exchange, ...]:
+        return tuple(self._exchanges)[index] if isinstance(index, slice) else self._exchanges[index]
+
+
+def _size(exchange: Exchange) -> int:
+    """Return about how many bytes an exchange holds: its body, also as a value, and its headers."""
+    headers = sum(len(name) + len(value) for name, value in exchange.headers.items())
+    return 2 * len(exchange.body) + headers + len(exchange.path)

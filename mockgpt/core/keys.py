@@ -1,11 +1,12 @@
 """API keys: where they stand in a request, which are accepted, how little of them is ever shown."""
 
+import re
 from collections.abc import Mapping
 from hashlib import blake2b
 
 from mockgpt.core.errors import ApiError
 
-SECRET_HEADERS = frozenset({"authorization", "api-key", "cookie", "proxy-authorization"})
+_SECRET = re.compile("auth|cookie|key|secret|token")  # in a header's name
 _SHOWN_ENDS = 4  # characters at each end, of keys long enough to hide the rest
 _LONG = 16
 
@@ -32,8 +33,18 @@ def refusal(keys: tuple[str, ...], accepted: frozenset[str]) -> ApiError | None:
     if not keys:
         return ApiError("missing_api_key")
     if accepted and accepted.isdisjoint(keys):
-        return ApiError("invalid_api_key", {"key": masked(keys[-1])})
+        return ApiError("invalid_api_key", {"key": masked(decisive(keys, accepted))})
     return None
+
+
+def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers whose names do not sound of a secret."""
+    return {name: value for name, value in headers.items() if not _SECRET.search(name)}
+
+
+def decisive(keys: tuple[str, ...], accepted: frozenset[str]) -> str:
+    """Return the key that decides: an accepted one, else the last; none is empty."""
+    return next((key for key in keys if key in accepted), keys[-1] if keys else "")
 
 
 def masked(key: str) -> str:
@@ -44,5 +55,5 @@ def masked(key: str) -> str:
 
 
 def fingerprint(key: str) -> str:
-    """Return eight hexadecimal digits that tell keys apart without showing any."""
-    return blake2b(key.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+    """Return eight hexadecimal digits that tell keys apart without showing any; none for no key."""
+    return key and blake2b(key.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()

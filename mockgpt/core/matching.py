@@ -9,9 +9,12 @@ from fnmatch import translate
 from functools import lru_cache
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Request
 from mockgpt.core.scenario import Rule, Text, TextMatch, When, attempts_of, replies_of
+
+_SHOWN, _LISTED = 200, 5  # characters of a text and texts of a request that a difference shows
 
 
 class Difference(Struct, frozen=True):
@@ -54,6 +57,18 @@ def choose(rules: Sequence[Rule], request: Request) -> Choice | Miss:
         if nearest.nearest is None or len(found) < len(nearest.differences):
             nearest = Miss(rule, found)
     return nearest
+
+
+def meant_for(rule: Rule, request: Request) -> tuple[bool, ...]:
+    """Tell for each prompt or input whether a rule that answers the request is meant for it.
+
+    A rule with a condition on a text is meant for the texts that meet it, others for all.
+    """
+    if isinstance(request, ChatRequest):
+        return (True,)
+    name = "prompts" if isinstance(request, CompletionRequest) else "inputs"
+    singles = (replace(request, **{name: (text,)}) for text in request.texts)
+    return tuple(not differences(rule.when, single) for single in singles)
 
 
 def _unfit(rule: Rule, request: Request) -> Iterator[Difference]:
@@ -107,7 +122,8 @@ def _text_difference(
         return
     match = TextMatch(equals=wanted) if isinstance(wanted, str) else wanted
     if not any(_meets(match, text) for text in texts):
-        yield Difference(key, _described(match), " | ".join(map(repr, texts)) or "no such text")
+        shown = " | ".join(repr(text[:_SHOWN]) for text in texts[:_LISTED])
+        yield Difference(key, _described(match), shown or "no such text")
 
 
 def _meets(match: TextMatch, text: str) -> bool:

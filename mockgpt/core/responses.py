@@ -10,6 +10,7 @@ from mockgpt.core.calls import Attempt
 from mockgpt.core.decode import Decoded, model_not_found
 from mockgpt.core.draws import between, draw, uuid4
 from mockgpt.core.encode import models
+from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.endpoints import Route, encode
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.exchange import Incoming
@@ -36,6 +37,17 @@ def refused(errors: tuple[ApiError, ...], manner: Manner, key: bytes) -> tuple[P
     rendered = render(errors, manner.service, manner.dialect)
     headers = (*_common(manner, key), *rendered.headers)
     return whole(rendered.status, headers, rendered.body), rendered.message
+
+
+def failed(reason: str) -> Plan:
+    """Return the response of a bug in mockgpt: it looks nothing up, since what it needs may be broken."""
+    message = (
+        f"mockgpt failed to answer this request: {reason}. This is a bug in mockgpt, not in your "
+        "client; please report it."
+    )
+    error = {"message": message, "type": "mockgpt_bug", "param": None, "code": None}
+    headers = (("content-type", "application/json"), ("x-mockgpt-bug", "1"))
+    return whole(500, headers, json_bytes({"error": error}))
 
 
 def answered(

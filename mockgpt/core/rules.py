@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from mockgpt.core.errors import ApiError, shown
-from mockgpt.core.service import Rule
+from mockgpt.core.service import Exemption, Rule
 
 Path = tuple[str | int, ...]
 
@@ -80,11 +80,19 @@ def properties(
     """Yield the violations of an object's known properties; null reads as absent if optional."""
     for name, rule in rules.items():
         item = value.get(name)
-        required = rule.required and not any(value.get(other) for other in rule.required_unless)
+        required = rule.required and not _exempt(value, rule.optional_where)
         if item is not None or (required and name in value):
             yield from violations(item, rule, (*path, name))
         elif required:
             yield ApiError("missing_property", {}, (*path, name))
+
+
+def _exempt(value: dict[str, Any], exemption: Exemption | None) -> bool:
+    return (
+        exemption is not None
+        and all(value.get(key) == wanted for key, wanted in exemption.where.items())
+        and any(value.get(key) for key in exemption.beside)
+    )
 
 
 def unknown(value: object, rule: Rule, path: Path) -> Iterator[Path]:

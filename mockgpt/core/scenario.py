@@ -4,6 +4,7 @@ A file (`files/scenarios.py`) and Python build the same values. Absent keys are 
 explicit null is refused instead of read as "no condition".
 """
 
+import math
 import re
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from mockgpt.core.faults import Fault, fault_problems
 from mockgpt.core.pace import Duration, Pace, pace_problems
 from mockgpt.core.prose import knows_locale
+from mockgpt.core.service import Service
 
 Place = tuple[str | int, ...]
 EndpointName = Literal["chat", "completions", "embeddings"]
@@ -181,11 +183,11 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
-def problems(scenario: Scenario, errors: frozenset[str]) -> Iterator[tuple[Place, str]]:
-    """Yield what the types alone cannot refuse, with its place in the scenario.
-
-    `errors` are the presets of the service's catalogue.
-    """
+def problems(scenario: Scenario, service: Service) -> Iterator[tuple[Place, str]]:
+    """Yield what the types alone cannot refuse, with its place in the scenario."""
+    if scenario.service != service.name:
+        wanted = f"the service that is served, '{service.name}'"
+        yield ("service",), f"expected {wanted}, found '{scenario.service}'"
     seen: dict[str, int] = {}
     for index, rule in enumerate(scenario.rules):
         place: Place = ("rules", index)
@@ -199,7 +201,7 @@ def problems(scenario: Scenario, errors: frozenset[str]) -> Iterator[tuple[Place
             yield (*place, "reply"), "expected a reply for each call, found an empty list"
         for number, reply in enumerate(replies_of(rule)):
             at = (*place, "reply", number) if isinstance(rule.reply, tuple) else (*place, "reply")
-            yield from _reply_problems(reply, at, errors)
+            yield from _reply_problems(reply, at, service)
 
 
 def _match_problems(when: When, place: Place) -> Iterator[tuple[Place, str]]:
@@ -208,33 +210,39 @@ def _match_problems(when: When, place: Place) -> Iterator[tuple[Place, str]]:
         if isinstance(match, TextMatch) and match.matches is not UNSET:
             try:
                 re.compile(match.matches)
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 yield (
                     (*place, key, "matches"),
                     f"expected a regular expression, found '{match.matches}' ({error})",
                 )
 
 
-def _reply_problems(
-    reply: Reply, place: Place, errors: frozenset[str]
-) -> Iterator[tuple[Place, str]]:
+def _reply_problems(reply: Reply, place: Place, service: Service) -> Iterator[tuple[Place, str]]:
     given = [key for key in _SOURCES if getattr(reply, key) is not UNSET]
     if len(given) != 1:
         found = " and ".join(f"`{key}`" for key in given) or "none of them"
         wanted = ", ".join(f"`{key}`" for key in _SOURCES)
         yield place, f"expected exactly one of {wanted}, found {found}"
     if reply.attempts is not UNSET:
-        yield from _attempts_problems(reply, reply.attempts, place, errors)
-    for where, message in (*pace_problems(reply.pace), *fault_problems(reply.faults, errors)):
+        yield from _attempts_problems(reply, reply.attempts, place, service)
+    for where, message in (
+        *pace_problems(reply.pace),
+        *fault_problems(reply.faults, service.presets),
+    ):
         yield (*place, *where), message
     preset = reply.error.preset if isinstance(reply.error, ErrorReply) else reply.error
-    if preset is not UNSET and preset not in errors:
+    if preset is not UNSET and preset not in service.presets:
         at = (
             (*place, "error", "preset")
             if isinstance(reply.error, ErrorReply)
             else (*place, "error")
         )
-        yield at, f"expected an error preset, found '{preset}'{did_you_mean(preset, errors)}"
+        yield (
+            at,
+            f"expected an error preset, found '{preset}'{did_you_mean(preset, service.presets)}",
+        )
+    if reply.vectors is not UNSET:
+        yield from _edges_problems(reply.vectors, (*place, "vectors"), service)
     locale = UNSET if reply.filler is UNSET else reply.filler.locale
     if locale is not UNSET and not knows_locale(locale):
         yield (*place, "filler", "locale"), f"expected a locale of Faker's, found '{locale}'"
@@ -245,7 +253,7 @@ def _reply_problems(
 
 
 def _attempts_problems(
-    reply: Reply, attempts: tuple[str | Reply, ...], place: Place, errors: frozenset[str]
+    reply: Reply, attempts: tuple[str | Reply, ...], place: Place, service: Service
 ) -> Iterator[tuple[Place, str]]:
     others = [
         key
@@ -262,7 +270,20 @@ def _attempts_problems(
         if isinstance(attempt, Reply) and attempt.attempts is not UNSET:
             yield at, "expected a reply, found attempts within attempts"
         else:
-            yield from _reply_problems(_reply(attempt), at, errors)
+            yield from _reply_problems(_reply(attempt), at, service)
 
 
 _NOTHING = Reply()
+
+
+def _edges_problems(edges: Edges, place: Place, service: Service) -> Iterator[tuple[Place, str]]:
+    numbers = (*edges.first, *edges.last)
+    room = min((m.dimensions for m in service.models.values() if m.kind == "embeddings"), default=0)
+    if len(numbers) > room:
+        yield place, f"expected at most {room} numbers, found {len(numbers)}"
+    length = math.hypot(*numbers)
+    if not length <= 1:  # also where it is not a number
+        yield (
+            place,
+            f"expected numbers of a vector of unit length, found ones of length {length:.6g}",
+        )

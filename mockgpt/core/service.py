@@ -34,6 +34,13 @@ class Model(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     owned_by: str
 
 
+class Exemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An object with these values, and with something under one of these keys."""
+
+    where: dict[str, str]
+    beside: tuple[str, ...]
+
+
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one JSON value of a request may be, in the vocabulary of JSON Schema.
 
@@ -43,7 +50,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     type: Literal["string", "number", "integer", "boolean", "array", "object", "text", "texts"]
     required: bool = False
-    required_unless: tuple[str, ...] = ()  # not required beside one of these keys
+    optional_where: Exemption | None = None  # where it is not required after all
     enum: tuple[str, ...] = ()
     pattern: str = ""
     minimum: float | None = None
@@ -101,7 +108,7 @@ class ErrorRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole service. `routes` are path prefixes; `{}` in one is a model's name."""
 
-    service: int  # version of this format
+    service: Literal[1]  # version of this format
     name: str
     title: str
     routes: tuple[str, ...]
@@ -109,6 +116,9 @@ class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     endpoints: dict[str, Endpoint]
     headers: dict[str, str]
     errors: dict[str, ErrorRow]
+    presets: frozenset[str] = (
+        frozenset()
+    )  # errors that a scenario may name; filled in by the loader
 
     def model(self, name: str) -> Model | None:
         """Return the model of that name or alias."""

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from mockgpt.core.exchange import Exchange
 
+CODES = frozenset({"refused_request", "unmatched_request", "beyond_script"})  # may be allowed
 _MISSES = {"no_rule_answers": "unmatched_request", "replies_used_up": "beyond_script"}
 
 
@@ -23,7 +24,7 @@ def findings(exchanges: Iterable[Exchange]) -> Iterator[Finding]:
     An error that a rule answered is the scenario's wish; one without a rule is the client's fault.
     """
     for exchange in exchanges:
-        what = f"{exchange.method} {exchange.path}"
+        what = f"{exchange.method} {exchange.path}".strip() or "bytes that are no HTTP request"
         if exchange.bug is not None:
             message = f"{what}: mockgpt failed with {exchange.bug!r}; please report it"
             yield Finding("mockgpt_bug", message, exchange)
@@ -32,7 +33,7 @@ def findings(exchanges: Iterable[Exchange]) -> Iterator[Finding]:
         elif exchange.error is not None and exchange.rule is None:
             status = f" with {exchange.sent.status}" if exchange.sent is not None else ""
             message = (
-                f"{what} was refused{status}, as the real service would: {exchange.message} "
-                f"Mend the request, or expect it: allow=['refused_request']."
+                f"{what} was refused{status}, as the real service would ({exchange.message}); "
+                f"mend the request, or expect it: allow=['refused_request']"
             )
             yield Finding("refused_request", message, exchange)

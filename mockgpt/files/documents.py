@@ -3,7 +3,10 @@
 Read with a safe loader's scanner and resolver; duplicate keys are refused, and a date is text.
 """
 
+import functools
+import operator
 import re
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +19,7 @@ from mockgpt.core.scenario import Place, did_you_mean
 Position = tuple[int, int]  # line and column, from 1
 T = TypeVar("T")
 
+_DEEPEST = 50  # levels of nesting; an alias to its own parent has no end
 _SHOWN = 60  # characters of a value that a message repeats
 
 try:
@@ -51,6 +55,16 @@ def error_at(file: str, position: Position | None, place: Place, message: str) -
     return ScenarioError(where + (f"{path.removeprefix('.')}: " if path else "") + message)
 
 
+def read_file(name: str, kind: str) -> str:
+    """Return the text of a file. Raises ScenarioError for one that cannot be read."""
+    try:
+        return Path(name).read_text("utf-8")
+    except OSError as error:
+        raise ScenarioError(f"{name}: expected {kind}, found none ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{name}: expected {kind} in UTF-8, found {error}") from error
+
+
 def read(text: str, file: str) -> Document:
     """Read one YAML document. Raises ScenarioError for text that is not one."""
     try:
@@ -70,6 +84,10 @@ def read(text: str, file: str) -> Document:
 
 
 def _value(node: yaml.Node, place: Place, document: Document) -> Any:
+    if len(place) > _DEEPEST:
+        raise error_at(
+            document.file, _position(node), (), "expected less than 50 levels, found more"
+        )
     document.values[place] = _position(node)
     match node:
         case yaml.MappingNode():
@@ -102,7 +120,12 @@ def _mapping(node: yaml.MappingNode, place: Place, document: Document) -> dict[s
 def _scalar(node: yaml.Node, place: Place, document: Document) -> Any:
     kind = node.tag.removeprefix("tag:yaml.org,2002:")
     if kind in ("null", "bool", "int", "float"):
-        return yaml.constructor.SafeConstructor().construct_object(node)
+        try:
+            return yaml.constructor.SafeConstructor().construct_object(node)
+        except (ValueError, KeyError):  # `!!int abc`, or 5,000 digits
+            raise document.error(
+                place, f"expected a {kind}, found '{node.value[:_SHOWN]}'"
+            ) from None
     if kind in ("str", "timestamp", "merge", "value"):  # dates, `<<` and `=` are text here
         return node.value
     raise document.error(place, f"expected plain data, found the tag '{node.tag}'")
@@ -137,10 +160,25 @@ def _failure(data: Any, kind: Any, above: Place) -> tuple[Place, str]:
             return (*above, *place), message
         for info in _types(msgspec.inspect.type_info(kind), place):
             for key, item in _at(data, place).items():
-                found = _failure(item, info.value_type.cls, (*above, *place, key))
+                found = _failure(item, _type_of(info.value_type), (*above, *place, key))
                 if found[1]:
                     return found
     return above, ""
+
+
+def _type_of(info: Any) -> Any:
+    """Return the type that msgspec described: a Struct, or what else a service's mappings hold."""
+    match info:
+        case msgspec.inspect.StructType():
+            return info.cls
+        case msgspec.inspect.StrType():
+            return str
+        case msgspec.inspect.UnionType():
+            return functools.reduce(operator.or_, map(_type_of, info.types))
+        case msgspec.inspect.IntType():
+            return int
+        case _:
+            return Any
 
 
 def _explained(document: Document, kind: type, place: Place, message: str) -> ScenarioError:
@@ -162,7 +200,13 @@ def _explained(document: Document, kind: type, place: Place, message: str) -> Sc
         return document.error(place, f"expected the key '{missing[1]}', found none")
     expected = re.sub(r", got .*", "", message).removeprefix("Expected ").replace("`", "")
     if expected.startswith("Invalid"):
-        expected = "one of the listed values"
+        listed = [
+            value
+            for one in _types(msgspec.inspect.type_info(kind), place)
+            if isinstance(one, msgspec.inspect.LiteralType)
+            for value in one.values
+        ]
+        expected = f"one of {', '.join(map(str, listed))}" if listed else "another value"
     found = _at(document.data, place)
     return document.error(place, f"expected {expected}, found {_shown(found)}")
 

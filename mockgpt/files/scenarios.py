@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from mockgpt.core.scenario import Defaults, Loaded, Scenario, problems
 from mockgpt.core.service import Service
-from mockgpt.files.documents import ScenarioError, convert, error_at, read
+from mockgpt.files.documents import ScenarioError, convert, error_at, read, read_file
 
 # In a wheel scenarios stand inside the package, in a checkout beside it.
 _SHIPPED = (
@@ -83,8 +83,8 @@ Rules = tuple[Scenario, list[str]]  # a scenario, and the place of each of its r
 
 
 def _checked(scenario: Scenario, service: Service) -> Rules:
-    for place, message in problems(scenario, frozenset(service.errors)):
-        raise error_at(f"scenario '{scenario.name}'", None, place, message)
+    for place, message in problems(scenario, service):
+        raise error_at(f"scenario '{scenario.name or 'in Python'}'", None, place, message)
     return scenario, ["" for _ in scenario.rules]
 
 
@@ -98,21 +98,12 @@ def _load(source: str, service: Service) -> Rules:
                 f"found '{source}'"
             )
         path = known[source]
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{source}: expected a scenario file, found {error}") from error
-    document = read(text, str(source))
+    document = read(read_file(str(path), "a scenario file"), source)
     scenario = convert(document, Scenario)
     if not isinstance(document.data, dict) or "mockgpt" not in document.data:
         raise document.error((), "expected `mockgpt: 1`, the version of the language, found none")
-    for place, message in problems(scenario, frozenset(service.errors)):
+    for place, message in problems(scenario, service):
         raise document.error(place, message)
-    if scenario.service != service.name:
-        raise document.error(
-            ("service",),
-            f"expected the service that is served, '{service.name}', found '{scenario.service}'",
-        )
     places = [
         f"{source}:{document.values['rules', index][0]}" for index in range(len(scenario.rules))
     ]

@@ -1,52 +1,131 @@
-"""The imitated service, from its file."""
+"""The imitated service, from its file; what its types cannot refuse is refused here."""
 
+import re
+import string
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
+from typing import get_args
 
 from msgspec.structs import replace
 
-from mockgpt.core.service import Service
-from mockgpt.files.documents import Document, ScenarioError, convert, read
+from mockgpt.core.decode import DECODED
+from mockgpt.core.errors import ANSWERED, PLACEHOLDERS, presets
+from mockgpt.core.scenario import Place, did_you_mean
+from mockgpt.core.service import Dialect, Endpoint, Rule, Service
+from mockgpt.files.documents import ScenarioError, convert, read, read_file
 
 
-@lru_cache(maxsize=8)
 def load_service(name: str) -> Service:
     """Load a shipped service by its name, or one from a file (a name with a dot or a slash).
 
-    Raises ScenarioError. The result is cached: a service does not change while a process runs.
+    Raises ScenarioError.
     """
-    shipped = files("mockgpt") / "services"
-    if "." in name or "/" in name:
-        file = name
-        try:
-            text = Path(name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ScenarioError(f"{name}: expected a service file, found {error}") from error
-    else:
-        known = sorted(entry.name.removesuffix(".yaml") for entry in shipped.iterdir())
-        if name not in known:
-            raise ScenarioError(
-                f"expected a service's name ({', '.join(known)}) or a path to a .yaml file, "
-                f"found '{name}'"
-            )
-        file = f"mockgpt/services/{name}.yaml"
-        text = (shipped / f"{name}.yaml").read_text("utf-8")
+    if re.search(r"[./\\]", name):
+        return _loaded(read_file(name, "a service file"), name)
+    return _shipped(name)
+
+
+@lru_cache(maxsize=8)
+def _shipped(name: str) -> Service:
+    """Load a shipped service once: what is in the package does not change while a process runs."""
+    folder = files("mockgpt") / "services"
+    known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir())
+    if name not in known:
+        raise ScenarioError(
+            f"expected a service's name ({', '.join(known)}) or a path to a .yaml file, "
+            f"found '{name}'"
+        )
+    return _loaded((folder / f"{name}.yaml").read_text("utf-8"), f"mockgpt/services/{name}.yaml")
+
+
+def _loaded(text: str, file: str) -> Service:
+    """Read a service, and fill in what it need not say twice."""
     document = read(text, file)
-    return _checked(convert(document, Service), document)
-
-
-def _checked(service: Service, document: Document) -> Service:
-    """Fill in the names that are keys, and refuse what the types cannot."""
-    for name, model in service.models.items():
-        if model.kind == "chat" and model.counting is None:
-            raise document.error(
-                ("models", name), "expected `counting` for a chat model, found none"
-            )
-        if model.kind == "embeddings" and model.dimensions < 1:
-            raise document.error(("models", name), "expected `dimensions`, found none")
+    service = convert(document, Service)
+    for place, message in _problems(service):
+        raise document.error(place, message)
     return replace(
         service,
         models={name: replace(model, name=name) for name, model in service.models.items()},
         endpoints={name: replace(row, name=name) for name, row in service.endpoints.items()},
+        presets=presets(service),
     )
+
+
+def _problems(service: Service) -> Iterator[tuple[Place, str]]:
+    for name, model in service.models.items():
+        if model.kind == "chat" and model.counting is None:
+            yield ("models", name), "expected `counting` for a chat model, found none"
+        if model.kind == "embeddings" and model.dimensions < 1:
+            yield ("models", name), "expected `dimensions`, found none"
+    for error in sorted(ANSWERED - service.errors.keys()):
+        yield ("errors",), f"expected a row '{error}', found none"
+    yield from _placeholders(service.headers, {"request_id"}, ("headers",))
+    for name, endpoint in service.endpoints.items():
+        yield from _endpoint_problems(name, endpoint, service)
+    for name, row in service.errors.items():
+        known = PLACEHOLDERS | row.values.keys()
+        for dialect in get_args(Dialect):
+            form = getattr(row, dialect)
+            if form is not None:
+                texts = {"message": form.message, "type": form.type or "", "body": form.body}
+                yield from _placeholders(texts, known, ("errors", name, dialect))
+                yield from _placeholders(form.headers, known, ("errors", name, dialect, "headers"))
+
+
+def _endpoint_problems(
+    name: str, endpoint: Endpoint, service: Service
+) -> Iterator[tuple[Place, str]]:
+    place = ("endpoints", name)
+    if endpoint.state == "served" and name not in (*DECODED, "models"):
+        yield (
+            place,
+            f"expected one of {', '.join(DECODED)}, models for a served endpoint, found '{name}'",
+        )
+    if endpoint.default_model and service.model(endpoint.default_model) is None:
+        yield (*place, "default_model"), f"expected a model, found '{endpoint.default_model}'"
+    if endpoint.context_error and endpoint.context_error not in service.errors:
+        yield (*place, "context_error"), f"expected an error, found '{endpoint.context_error}'"
+    values = {"model", "milliseconds"}
+    yield from _placeholders(endpoint.headers, values, (*place, "headers"))
+    yield from _placeholders(endpoint.stream_headers, values, (*place, "stream_headers"))
+    for parameter, rule in endpoint.parameters.items():
+        if rule.alias_of and rule.alias_of not in endpoint.parameters:
+            yield (
+                (*place, "parameters", parameter, "alias_of"),
+                f"expected a parameter, found '{rule.alias_of}'",
+            )
+        yield from _rule_problems(rule, service, (*place, "parameters", parameter))
+
+
+def _rule_problems(rule: Rule, service: Service, place: Place) -> Iterator[tuple[Place, str]]:
+    if rule.error and rule.error not in service.errors:
+        yield (*place, "error"), f"expected an error, found '{rule.error}'"
+    try:
+        re.compile(rule.pattern)
+    except re.error as error:
+        yield (
+            (*place, "pattern"),
+            f"expected a regular expression, found '{rule.pattern}' ({error})",
+        )
+    if rule.items is not None:
+        yield from _rule_problems(rule.items, service, (*place, "items"))
+    for name, inner in rule.properties.items():
+        yield from _rule_problems(inner, service, (*place, "properties", name))
+
+
+def _placeholders(
+    texts: dict[str, str], known: set[str] | frozenset[str], place: Place
+) -> Iterator[tuple[Place, str]]:
+    """Yield the placeholders of texts that nothing fills."""
+    for key, text in texts.items():
+        try:
+            names = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
+        except ValueError as error:
+            yield (*place, key), f"expected a text with {{placeholders}}, found an error: {error}"
+            continue
+        for name in names:
+            if name not in known:
+                hint = did_you_mean(name, known) or f"; known are {', '.join(sorted(known))}"
+                yield (*place, key), f"expected a known placeholder, found '{{{name}}}'{hint}"

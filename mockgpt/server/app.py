@@ -4,6 +4,7 @@ It serves under aiohttp's low-level server (`run.py`) and, through `application`
 `aiohttp.web.Application` is wanted, such as in pytest-aiohttp's `aiohttp_client`.
 """
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -12,8 +13,8 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 from msgspec.structs import replace
 
-from mockgpt.core.engine import Engine
-from mockgpt.core.exchange import Incoming
+from mockgpt.core.engine import Engine, Outcome
+from mockgpt.core.exchange import Exchange, Incoming, Sent
 from mockgpt.server.send import Sender, complete
 
 MAX_BODY = 16 * 2**20  # bytes
@@ -27,6 +28,7 @@ _ENCODINGS = {
 }  # aiohttp's, where it has the packages
 
 Clock = Callable[[], float]
+Observer = Callable[[Exchange], None]
 
 log = logging.getLogger("mockgpt")
 
@@ -34,16 +36,25 @@ log = logging.getLogger("mockgpt")
 class Handler:
     """Hands the requests of a server to an engine. `max_body` is in bytes, after decompression."""
 
-    def __init__(self, engine: Engine, clock: Clock, max_body: int = MAX_BODY) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        max_body: int = MAX_BODY,
+        observer: Observer | None = None,
+    ) -> None:
         self.engine = engine
         self._clock = clock
         self._max_body = max_body
+        self._observer = observer
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         incoming = self._incoming(request)
         sender = Sender(request, incoming.at)
-        outcome = None
+        outcome = Outcome(
+            iter(()), Exchange(at=incoming.at, method=incoming.method, path=incoming.path)
+        )
         try:
             incoming = await self._with_body(incoming, request)
             outcome = self.engine.answer(incoming)
@@ -56,8 +67,7 @@ class Handler:
             sender.abort("reset")  # too late for another answer
             return sender.response
         finally:
-            if outcome is not None:
-                self.engine.record(outcome, sender.sent)
+            self._record(outcome, sender.sent)
 
     def refuse(self, reason: str) -> web.Response:
         """Answer bytes that never became a request; the connection closes after it."""
@@ -65,8 +75,13 @@ class Handler:
         outcome = self.engine.malformed(reason, at)
         response, sent = complete(outcome.plan, at)
         response.force_close()
-        self.engine.record(outcome, sent)
+        self._record(outcome, sent)
         return response
+
+    def _record(self, outcome: Outcome, sent: Sent | None) -> None:
+        exchange = self.engine.record(outcome, sent)
+        if self._observer is not None:  # later: what it raises must not end the connection
+            asyncio.get_running_loop().call_soon(self._observer, exchange)
 
     def _incoming(self, request: web.BaseRequest) -> Incoming:
         path, _, query = _text(_origin_form(request.raw_path)).partition("?")
@@ -86,7 +101,9 @@ class Handler:
         except _TooLargeError:
             name, trouble = "body_too_large", {"limit": self._max_body}
         except (web.RequestPayloadError, ConnectionError) as error:
-            name, trouble = "body_unreadable", {"reason": _text(str(error))}
+            # aiohttp's own words are several lines; a broken encoding is what they are about.
+            reason = str(error) if "\n" not in str(error) else "its Content-Encoding is broken"
+            name, trouble = "body_unreadable", {"reason": _text(reason)}
         return replace(incoming, trouble=name, trouble_values=trouble)
 
     async def _body(self, request: web.BaseRequest) -> bytes:

@@ -14,6 +14,7 @@ from aiohttp.http_exceptions import (
     BadHttpMessage,
     BadHttpMethod,
     BadStatusLine,
+    ContentEncodingError,
     HttpProcessingError,
     InvalidHeader,
     LineTooLong,
@@ -24,9 +25,16 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 Refuse = Callable[[str], web.StreamResponse]
 
+
+class _VersionError(BadHttpMessage):
+    """A version that is not spoken here."""
+
+
 # The parser's own words quote what it read, and that may be a key.
 _REASONS: tuple[tuple[type[HttpProcessingError], str], ...] = (
+    (_VersionError, "this is not HTTP/1.0 or HTTP/1.1"),
     (LineTooLong, "a line is too long"),
+    (ContentEncodingError, "the Content-Encoding is not supported here"),
     (InvalidHeader, "a header is malformed"),
     (BadHttpMethod, "the method is malformed"),
     (BadStatusLine, "the request line is malformed"),
@@ -37,13 +45,14 @@ _REASONS: tuple[tuple[type[HttpProcessingError], str], ...] = (
 class Connection(RequestHandler):
     """A connection whose refusals of bytes that are no HTTP get the service's shape."""
 
-    __slots__ = ("_broken", "_content", "_half_closed", "_refuse", "departed")
+    __slots__ = ("_broken", "_content", "_half_closed", "_handled", "_refuse", "departed")
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, refuse: Refuse) -> None:
         super().__init__(server, loop=loop)
         self._refuse = refuse
         self.departed = asyncio.Event()  # the client will say no more, and may be gone
         self._half_closed = False
+        self._handled = 0  # of the requests that were parsed
         self._broken = ""  # why no more of a body will come
         self._content: StreamReader | None = None  # of the request in hand
 
@@ -52,7 +61,7 @@ class Connection(RequestHandler):
         super().data_received(data)
         for index, (message, _) in enumerate(self._messages):
             if not isinstance(message, _ErrInfo) and message.version not in _VERSIONS:
-                error = BadHttpMessage("unsupported HTTP version")
+                error = _VersionError("unsupported HTTP version")
                 self._messages[index] = (_ErrInfo(400, error, error.message), EMPTY_PAYLOAD)
         if self._messages and isinstance(last := self._messages[-1][0], _ErrInfo):
             self._break(_reason(last.exc))
@@ -60,7 +69,7 @@ class Connection(RequestHandler):
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio reads it, aiohttp has none
         """Answer what was asked before the client said that it has said all; else close."""
         self.departed.set()
-        self._half_closed = self._waiter is None or self._waiter.done()
+        self._half_closed = self._request_count > self._handled
         self._break("it ended early")
         return self._half_closed
 
@@ -86,6 +95,7 @@ class Connection(RequestHandler):
         if self._broken:  # between the queue and here it was in neither
             _break(request.content, self._broken)
         handled = await super()._handle_request(request, start_time, request_handler)
+        self._handled += 1
         if self._half_closed and not self._messages:
             self.close()
         return handled
@@ -113,7 +123,7 @@ _VERSIONS = (HttpVersion10, HttpVersion11)
 
 def _reason(error: BaseException) -> str:
     found = (words for kind, words in _REASONS if isinstance(error, kind))
-    return next(found, "this is not HTTP/1.0 or HTTP/1.1")
+    return next(found, "the request is malformed")
 
 
 def _break(content: StreamReader, reason: str) -> None:

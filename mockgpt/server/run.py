@@ -14,7 +14,7 @@ from mockgpt.server.connection import Connection
 
 _BACKLOG = 1024
 _ACCEPTING = 3  # turns of the loop from accept() until a connection is made known
-_GRACE = 1.0  # seconds that open responses get to finish when the server stops
+_GRACE = 0.5  # seconds that open responses get to finish; aiohttp waits for it twice
 
 
 class _Server(web.Server):
@@ -88,10 +88,13 @@ class ServerThread:
         if threading.current_thread() is self._thread:  # an observer: it is what the loop is at
             return
         settled = threading.Event()
-        self._loop.call_soon_threadsafe(settled.set)
-        settled.wait()
+        with suppress(RuntimeError):  # the loop is closed: nothing more will happen
+            self._loop.call_soon_threadsafe(settled.set)
+            while not settled.wait(_GRACE) and self._thread.is_alive():
+                pass
 
     def stop(self) -> None:
         """End the server and its thread; open responses get a moment to finish."""
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        with suppress(RuntimeError):  # it was stopped before
+            self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()

@@ -343,7 +343,7 @@ CLIENTS = [
     ("chat", {"stream": True, "stream_options": {"include_usage": True}}, ()),
     ("chat", {"top_p": 1.0, "presence_penalty": 0.0, "response_format": {"type": "text"}}, ()),
     ("chat", {"response_format": {"type": "json_object"}}, ("response_format",)),
-    ("chat", {"tools": [{}], "tool_choice": {}, "user": "u"}, ("tools", "tool_choice", "user")),
+    ("chat", {"tools": [{}], "tool_choice": {}, "user": "u"}, ("tools", "user")),
     ("chat", {"max_tokens": 5, "max_completion_tokens": 6}, ("max_completion_tokens",)),
     ("chat", {"stream_options": {"include_obfuscation": False}},
      ("stream_options.include_obfuscation",)),

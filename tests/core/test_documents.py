@@ -1,7 +1,10 @@
 """Scenario and service files: what is wrong is told with file, line, column and place."""
 
+import openai
 import pytest
 
+from mockgpt import MockGPT
+from mockgpt.core.errors import ApiError, render
 from mockgpt.core.scenario import Reply, Rule, Scenario, TextMatch, When, replies_of
 from mockgpt.files.documents import ScenarioError
 from mockgpt.files.scenarios import load_scenarios, shipped
@@ -11,7 +14,7 @@ BROKEN = {
     "": "s.yaml:1:1: expected a mapping, found an empty file",
     "- a\n": "s.yaml:1:1: expected object, found a list",
     "rules: []\n": "s.yaml:1:1: expected `mockgpt: 1`, the version of the language, found none",
-    "mockgpt: 2\n": "s.yaml:1:10: mockgpt: expected one of the listed values, found 2",
+    "mockgpt: 2\n": "s.yaml:1:10: mockgpt: expected one of 1, found 2",
     "mockgpt: 1\nname: [a]\n": "s.yaml:2:7: name: expected str, found a list",
     "mockgpt: 1\nrulez: []\n": (
         "s.yaml:2:1: rulez: expected a known key, found 'rulez'; did you mean 'rules'?"
@@ -52,7 +55,7 @@ BROKEN = {
         "did you mean 'contains'?"
     ),
     "mockgpt: 1\nrules:\n- reply: {say: a}\n  when: {endpoint: chats}\n": (
-        "s.yaml:4:20: rules[0].when.endpoint: expected one of the listed values, found 'chats'"
+        "s.yaml:4:20: rules[0].when.endpoint: expected one of chat, completions, embeddings, found 'chats'"
     ),
     "mockgpt: 1\nrules:\n- reply: {say: a}\n  when: {user: {matches: '('}}\n": (
         "s.yaml:4:26: rules[0].when.user.matches: expected a regular expression, "
@@ -74,7 +77,7 @@ BROKEN = {
         "s.yaml:3:19: expected YAML, found invalid Unicode character escape code"
     ),
     "mockgpt: 1\nrules:\n- reply: {say: a, finish: end}\n": (
-        "s.yaml:3:27: rules[0].reply.finish: expected one of the listed values, found 'end'"
+        "s.yaml:3:27: rules[0].reply.finish: expected one of content_filter, length, stop, found 'end'"
     ),
     "mockgpt: 1\nrules:\n- reply: {filler: {tokens: 0}}\n": (
         "s.yaml:3:28: rules[0].reply.filler.tokens: expected int >= 1, found 0"
@@ -84,6 +87,50 @@ BROKEN = {
     ),
     "mockgpt: 1\nrules:\n- {id: a, reply: x}\n- {id: a, reply: y}\n": (
         "s.yaml:4:8: rules[1].id: expected an id of its own, found 'a', which is the id of rules[0]"
+    ),
+    "mockgpt: 1\nrules: &a\n- *a\n": "s.yaml:2:8: expected less than 50 levels, found more",
+    "mockgpt: 1\nseed: !!int abc\n": "s.yaml:2:7: seed: expected a int, found 'abc'",
+    "mockgpt: 1\nrules:\n- reply: {error: unknown_url}\n": (
+        "s.yaml:3:18: rules[0].reply.error: expected an error preset, found 'unknown_url'"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {vectors: {first: [3.0]}}\n": (
+        "s.yaml:3:20: rules[0].reply.vectors: "
+        "expected numbers of a vector of unit length, found ones of length 3"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {vectors: {last: [.nan]}}\n": (
+        "s.yaml:3:20: rules[0].reply.vectors: "
+        "expected numbers of a vector of unit length, found ones of length nan"
+    ),
+    "mockgpt: 1\nrules:\n- reply: []\n": (
+        "s.yaml:3:10: rules[0].reply: expected a reply for each call, found an empty list"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {attempts: []}\n": (
+        "s.yaml:3:21: rules[0].reply.attempts: expected a reply for each attempt, found an empty list"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {attempts: [a], finish: stop}\n": (
+        "s.yaml:3:34: rules[0].reply.finish: "
+        "expected `finish` in each attempt, found it beside `attempts`"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {attempts: [{attempts: [a]}]}\n": (
+        "s.yaml:3:22: rules[0].reply.attempts[0]: expected a reply, found attempts within attempts"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {say: a, pace: {each: 1s, tokens_per_second: 3}}\n": (
+        "s.yaml:3:32: rules[0].reply.pace.each: expected `each` or `tokens_per_second`, found both"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {say: a, faults: [{kind: torture}, {kind: drop}]}\n": (
+        "s.yaml:3:45: rules[0].reply.faults[1]: "
+        "expected `drop` before `torture`, which cuts events, found it behind"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {say: a, faults: [{kind: slice}]}\n": (
+        "s.yaml:3:28: rules[0].reply.faults[0]: "
+        "expected exactly one of `bytes`, `at`, `inside`, found none of them"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {say: a, faults: [{kind: stall, after: {}}]}\n": (
+        "s.yaml:3:49: rules[0].reply.faults[0].after: "
+        "expected either `bytes` or `tokens`, found both or neither"
+    ),
+    "mockgpt: 1\nrules:\n- reply: {say: a, faults: [{kind: error_event, error: x}]}\n": (
+        "s.yaml:3:55: rules[0].reply.faults[0].error: expected an error preset, found 'x'"
     ),
     "mockgpt: 1\nservice: other\n": (
         "s.yaml:2:10: service: expected the service that is served, 'pgpt', found 'other'"
@@ -183,14 +230,29 @@ def test_a_missing_service_file_is_told():
         load_service("nowhere/x.yaml")
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("counting: &gpt-0301 {", "dimensions: 3 #{", "expected `counting` for a chat model"),
-        ("    dimensions: 1536\n    created", "    created", "expected `dimensions`"),
-        ("window: 4097", "window: many", "models.gpt-3.5-turbo.window: expected int, found 'many'"),
-    ],
-)
+SERVICE_BREAKS = [
+    ("service: 1", "service: 7", "service: expected one of 1, found 7"),
+    ("counting: &gpt-0301 {", "dimensions: 3 #{", "expected `counting` for a chat model"),
+    ("    dimensions: 1536\n    created", "    created", "expected `dimensions`"),
+    ("window: 4097", "window: many", "models.gpt-3.5-turbo.window: expected int, found 'many'"),
+    ("{request_id}", "{request}", "found '{request}'; did you mean 'request_id'?"),
+    (
+        'x-request-id: "{request_id}"',
+        "x-request-id: 5",
+        "headers.x-request-id: expected str, found 5",
+    ),
+    ("`{model}` does not", "`{modle}` does not", "found '{modle}'; did you mean 'model'?"),
+    ("default_model: gpt-3.5-turbo", "default_model: gpt-9", "expected a model, found 'gpt-9'"),
+    ("{1,64}$'}", "[('}", "expected a regular expression"),
+    ("alias_of: max_tokens", "alias_of: tokens", "expected a parameter, found 'tokens'"),
+    ("error: invalid_input", "error: bad_input", "expected an error, found 'bad_input'"),
+    ("  unknown_url:", "  unknown_path:", "errors: expected a row 'unknown_url', found none"),
+    ("  embeddings:\n    title", "  rerank:\n    title", "for a served endpoint, found 'rerank'"),
+    ("{window: 4097, requested", "{window: [1], requested", "values.window: expected int | str"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), SERVICE_BREAKS)
 def test_a_broken_service_names_the_place(old, new, message, root, tmp_path):
     text = (root / "mockgpt/services/pgpt.yaml").read_text("utf-8")
     assert old in text
@@ -198,3 +260,34 @@ def test_a_broken_service_names_the_place(old, new, message, root, tmp_path):
     with pytest.raises(ScenarioError, match=r"mine.yaml:\d+:\d+: ") as caught:
         load_service(str(tmp_path / "mine.yaml"))
     assert message in str(caught.value)
+
+
+def test_a_service_file_is_read_anew_each_time(root, tmp_path):
+    text = (root / "mockgpt/services/pgpt.yaml").read_text("utf-8")
+    path = tmp_path / "mine.yaml"
+    for title in ("one", "two"):
+        path.write_text(text.replace("title: openai.pgpt.cloud", f"title: {title}"), "utf-8")
+        assert load_service(str(path)).title == title
+
+
+def test_another_service_needs_no_code(root, tmp_path):
+    text = (root / "mockgpt/services/pgpt.yaml").read_text("utf-8")
+    text = text.replace("name: pgpt", "name: mine").replace(
+        "dimensions: 1536\n    c", "dimensions: 8\n    c"
+    )
+    (tmp_path / "mine.yaml").write_text(text.replace("text-embedding-ada-002:", "tiny:"), "utf-8")
+    with MockGPT(service=str(tmp_path / "mine.yaml")) as mock:
+        client = openai.OpenAI(base_url=mock.base_url, api_key="k")
+        vector = client.embeddings.create(model="tiny", input="a").data[0].embedding
+        assert len(vector) == 8
+        with pytest.raises(openai.NotFoundError):
+            client.embeddings.create(model="text-embedding-ada-002", input="a")
+
+
+def test_every_preset_answers_in_every_dialect():
+    service = load_service("pgpt")
+    assert {"rate_limit_requests", "server_error", "nginx_html", "timeout"} <= service.presets
+    assert not {"unknown_url", "wrong_type"} & service.presets
+    for preset in service.presets:
+        for dialect in ("openai", "azure", "fastapi"):
+            assert render((ApiError(preset),), service, dialect).status >= 400

@@ -293,7 +293,7 @@ def shared_server() -> Iterator[MockGPT]:
 @pytest.fixture
 def client(shared_server: MockGPT, caplog: pytest.LogCaptureFixture) -> Iterator[Client]:
     """The module's server, which must be none the worse for the test."""
-    shared_server.journal.clear()
+    shared_server.reset()
     client = Client(shared_server)
     yield client
     client.check_clean(caplog)
@@ -308,7 +308,7 @@ def strict_server() -> Iterator[MockGPT]:
 
 @pytest.fixture
 def strict_client(strict_server: MockGPT, caplog: pytest.LogCaptureFixture) -> Iterator[Client]:
-    strict_server.journal.clear()
+    strict_server.reset()
     client = Client(strict_server)
     yield client
     client.check_clean(caplog)

@@ -1,8 +1,7 @@
 """What users write, checked by mypy and run by nobody."""
 
-from mockgpt import MockGPT, create_app
-from mockgpt.core.exchange import Exchange
-from mockgpt.core.scenario import Reply, Rule, Scenario, TextMatch, When
+import mockgpt
+from mockgpt import Exchange, MockGPT, Reply, Rule, Scenario, TextMatch, When, create_app
 
 
 def count(exchange: Exchange) -> None:
@@ -33,3 +32,4 @@ app.router.freeze()
 
 MockGPT(errors="french")  # type: ignore[arg-type]
 MockGPT(spede=3)  # type: ignore[call-arg]
+_ = mockgpt.nothing  # type: ignore[attr-defined]
