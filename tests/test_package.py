@@ -1,7 +1,9 @@
 """The wheel, built and installed into an empty folder, has what it needs and nothing else."""
 
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 
 import pytest
@@ -34,6 +36,18 @@ def test_the_wheel_has_the_package_the_services_and_the_scenarios(wheel, root):
     scenarios = {f"mockgpt/scenarios/{path.name}" for path in (root / "scenarios").glob("*.yaml")}
     assert names == source | scenarios
     assert "mockgpt/py.typed" in names
+
+
+def test_the_oldest_dependencies_that_are_tested_are_those_that_are_declared(root):
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {
+        re.split(r"[<>=]", line)[0]: re.search(r">=([\d.]+)", line)[1]
+        for line in project["dependencies"]
+    }
+    pinned = dict(line.split("==") for line in (root / ".ci/oldest.txt").read_text().split())
+    assert pinned.keys() == declared.keys()
+    for name, version in declared.items():
+        assert pinned[name] == version or pinned[name].startswith(version + ".")
 
 
 def test_the_unpacked_wheel_finds_its_own_files(wheel, tmp_path):
