@@ -25,6 +25,7 @@ import itertools
 import json
 import random
 import re
+import string
 import sys
 import sysconfig
 import unicodedata
@@ -44,13 +45,13 @@ sys.path.insert(0, str(ROOT))
 
 from mockgpt.core import tokens  # noqa: E402
 from mockgpt.core.tokens import (  # noqa: E402
-    LONGEST_JOINED,
-    MOST_TOKENS,
+    LONGEST_WORD,
     NO_OPINION,
     _lengths,
     _looks,
     _path,
     _white_space,
+    is_word,
 )
 from mockgpt.files.exact import PATTERN  # noqa: E402
 
@@ -58,12 +59,15 @@ TABLES = ROOT / "mockgpt" / "core" / "token_tables.py"
 TEXTS = ROOT / "tests" / "core" / "data" / "token_texts.json"
 STRINGS = ROOT / "tests" / "core" / "data" / "tokens.json"
 
-LIST_BITS = 12_400 * 8  # by the estimates of `price`; about 15 kB in fact
+LIST_BITS = 12_350 * 8  # by the estimates of `price`; about 15 kB in fact
 WEIGHTS = 20_480
 STEP = 0.5  # of a quantised weight
+MARGIN = 0.2  # of a step: what `DOUBT` asks for besides is for the words that were not fitted
 ROUNDS = 140
 FLATTEN = 0.7
 LINE = 99
+
+SIGNS = ["".join(pair) for pair in itertools.product(string.punctuation, repeat=2)]
 
 PIECES = regex.compile(PATTERN)
 
@@ -72,6 +76,9 @@ EUROPEAN = ("de", "fr", "es", "pt", "it", "nl", "pl", "sv", "tr", "fi", "cs", "h
 MORE_LATIN = ("ro", "da", "nb", "ca", "sh", "sk", "sl", "lt", "lv")
 OTHERS = ("ru", "uk", "el", "ar", "fa", "he", "vi", "hi")
 SLAVIC = ("bg", "mk")
+UNLISTED = (  # wordfreq has no words of these
+    *("af", "cy", "et", "eu", "ga", "is", "ms", "sw", "uz", "be", "kk", "ky", "mn", "sr", "tg"),
+)
 PROGRAMS = {
     "js": "js ts tsx jsx nodejsrepl",
     "go": "go rust swift zig dart",
@@ -83,15 +90,15 @@ PROGRAMS = {
     "misc": "rb lua haskell elixir julia php",
 }
 SHARES = {
-    "en": 16.0, "doc": 4.0, "md": 3.0, "json": 2.0, "py": 2.6, "emoji": 0.5, "runs": 0.4, "hex": 0.5, "service": 1.5,
+    "en": 16.0, "doc": 4.0, "md": 3.0, "json": 2.0, "py": 2.6, "emoji": 0.5, "runs": 0.4, "hex": 0.5, "letters": 1.5, "service": 1.5,
     "zh": 6.4, "ja": 3.0, "ko": 3.0, "th": 0.3,
     **dict.fromkeys(PROGRAMS, 1.3), **dict.fromkeys(EUROPEAN, 0.6), **dict.fromkeys(MORE_LATIN, 0.15),
-    **dict.fromkeys(OTHERS, 0.8), **dict.fromkeys(SLAVIC, 0.1),
+    **dict.fromkeys(OTHERS, 0.8), **dict.fromkeys(SLAVIC, 0.1), **dict.fromkeys(UNLISTED, 0.3),
 }  # fmt: skip
 TOLERANCES = defaultdict(
     lambda: 0.05, {"en": 0.025, "doc": 0.025, "md": 0.025, "zh": 0.02, "ja": 0.03, "ko": 0.03}
 )
-for _language in (*EUROPEAN, *MORE_LATIN, *OTHERS, *SLAVIC):
+for _language in (*EUROPEAN, *MORE_LATIN, *OTHERS, *SLAVIC, *UNLISTED):
     TOLERANCES[_language] = 0.08
 
 # A form of a stem: bit 0 a space before it; then as it is, with a capital, all in capitals.
@@ -206,7 +213,7 @@ gpt-35-turbo gpt-4 logprobs presence_penalty frequency_penalty logit_bias best_o
 
 
 def synthetic() -> Iterator[tuple[str, Counter[str]]]:
-    """Give what word lists have not: the service's own words, emoji, runs, hexadecimal and base64."""
+    """Give what word lists have not: the service's own words, emoji, runs, random bytes and letters."""
     yield "service", Counter(PIECES.findall(SERVICE))
     emoji = [
         chr(code)
@@ -235,6 +242,12 @@ def synthetic() -> Iterator[tuple[str, Counter[str]]]:
             PIECES.findall(data.hex() + " " + base64.b64encode(source.randbytes(48)).decode())
         )
     yield "hex", counter
+    alphabet = "abcdefghijklmnopqrstuvwxyz"
+    counter = Counter()
+    for _ in range(3000):
+        word = "".join(source.choices(alphabet, k=source.randrange(3, 16)))
+        counter.update((word, " " + word, " " + word))
+    yield "letters", counter
 
 
 def corpora(pygments: Path) -> dict[str, list[tuple[float, Counter[str]]]]:
@@ -250,7 +263,8 @@ def corpora(pygments: Path) -> dict[str, list[tuple[float, Counter[str]]]]:
     for language, folders in (("zh", ("zh_Hans", "zh_Hant")), ("ja", ("ja",)), ("ko", ("ko",))):
         kinds[language] = [(0.65, pieces_of_words(language, 30_000))]
         kinds[language] += [(0.35 / len(folders), translations(folder)) for folder in folders]
-    kinds["th"] = [(1.0, translations("th"))]
+    for language in ("th", *UNLISTED):
+        kinds[language] = [(1.0, translations(language))]
     library = Path(sysconfig.get_paths()["stdlib"])
     standard = [
         path for path in shuffled(library, "*.py", "*/*.py") if "site-packages" not in path.parts
@@ -366,12 +380,12 @@ def spelled_form(stem: str, form: int) -> str:
     return " " * (form & 1) + (stem, stem[0].upper() + stem[1:], stem.upper())[form >> 1]
 
 
-def is_eastern(token: str) -> bool:
-    """Tell Chinese and Japanese tokens, few and all of them common; kept as well."""
-    try:
-        return token.encode("latin-1").decode().lstrip()[:1] >= "\u3000" and len(token) > 3
-    except UnicodeDecodeError:
-        return False
+def is_complete(token: str) -> bool:
+    """Tell what is beyond alphabets, few tokens and all of them kept, with parts of characters."""
+    code = token.lstrip()
+    return code[:1] >= "\xe3" or (
+        min(code, default="") >= "\x80" and not "\xc0" <= code[0] < "\xe0"
+    )
 
 
 def is_character(token: str) -> bool:
@@ -406,6 +420,7 @@ def select(used: Counter[str], vocabulary: set[str]) -> tuple[Chosen, set[str]]:
         if found := stem_and_form(token):
             families[found[0]].append(token)
     given = {token for token in vocabulary if len(token) == 1 or is_character(token)}
+    given |= vocabulary.intersection(SIGNS)
     given |= {token for token in vocabulary if token.isdigit() and token.isascii()} | set(
         _white_space()
     )
@@ -424,7 +439,7 @@ def select(used: Counter[str], vocabulary: set[str]) -> tuple[Chosen, set[str]]:
         ]
         chosen = (
             set(),
-            {token for token in vocabulary - given if is_eastern(token) or token[0] >= "\xf0"},
+            set(filter(is_complete, vocabulary - given)),
         )
         spent = sum(map(price, chosen[1]))
         for value, cost, stem, token in sorted(offers, key=lambda offer: (-offer[0], offer[2:])):
@@ -465,11 +480,9 @@ def fit(usage: Usage, known: set[str]) -> Any:
     keep: list[bool] = []
     first: dict[str, range] = {}
     for piece, true in sorted(usage.pieces.items()):
-        if piece in known or len(piece) > LONGEST_JOINED:
+        if piece in known or len(piece) > LONGEST_WORD or not is_word(piece):
             continue
         codes = _path(piece, known, lengths)
-        if len(codes) > MOST_TOKENS * sum(not 0x80 <= ord(byte) < 0xC0 for byte in piece):
-            continue
         start = len(keep)
         looks += _looks(codes, WEIGHTS)
         keep += labels(list(itertools.accumulate(map(len, codes)))[:-1], true)
@@ -500,7 +513,7 @@ def fit(usage: Usage, known: set[str]) -> Any:
         done = turn / ROUNDS
         used = table if done < 0.4 else quantised(table) * STEP
         sharpness = 1 + 2 * min(1.0, max(0.0, (done - 0.4) / 0.3))
-        score = used[index].sum(1)
+        score = used[index].sum(1) - STEP * MARGIN
         likely = 1 / (1 + np.exp(-score))
         sharp = 1 / (1 + np.exp(-np.clip(sharpness * score, -30, 30)))
         bias = np.bincount(whose_, weights=much_ * (sharp - truth)[where_], minlength=len(kinds))
@@ -596,6 +609,8 @@ def module(chosen: Chosen, vocabulary: set[str], weights: Any) -> str:
         "# Ranges of letters and of numbers, from Unicode 14: zlib, then base85, as all below.",
         constant("LETTERS", rising(bounds_of_category("L"))),
         constant("NUMBERS", rising(bounds_of_category("N"))),
+        "# Which pairs of ASCII signs are one token.",
+        constant("SIGNS", bytes(sign in vocabulary for sign in SIGNS)),
         "# Characters beyond ASCII that are one token.",
         constant("CHARACTERS", rising(characters)),
         "# Stems of words, sorted; a byte from 0x80 says how much of the one before to repeat.",

@@ -1,7 +1,7 @@
 """A deterministic stand-in for the cl100k_base tokenizer: text to pieces, one piece a token.
 
-Text is cut by the tokenizer's own pattern; within a piece the shortest path over a packed list of
-its most used tokens, mended by fitted weights, takes the place of its 100,000 ranked merges.
+Text is cut by the tokenizer's own pattern; within a piece a path over a packed list of its most
+used tokens, mended by fitted weights, takes the place of its 100,000 ranked merges.
 """
 
 import base64
@@ -10,7 +10,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
-from itertools import chain
+from itertools import chain, compress, product
+from string import punctuation
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -21,17 +22,8 @@ __all__ = ["count", "split"]
 LONGEST_CACHED: Final = 64
 """Longer pieces (in characters) are computed anew, so that the cache is bounded in bytes too."""
 
-LONGEST_JOINED: Final = 96
-"""Longer pieces (in bytes) are not words; joining is neither fitted to them nor worth its time."""
-
-MOST_TOKENS: Final = 2
-"""A piece with more tokens a character on its path is of a script that the list hardly knows."""
-
-LONGEST_SEARCHED: Final = 192
-"""In longer pieces (in bytes) the longest next token is taken, as in scripts of three-byte letters.
-
-There it comes as near to the real merges, and is several times as fast.
-"""
+LONGEST_WORD: Final = 48
+"""Longer pieces (in bytes) are no words; joining is neither fitted to them nor worth its time."""
 
 LOOKS: Final = 8
 """How many weights speak about one boundary."""
@@ -61,7 +53,20 @@ def _tokens(piece: str) -> tuple[str, ...]:
     return _cached(piece) if len(piece) <= LONGEST_CACHED else _segmented(piece)
 
 
-_EASTERN = re.compile("[\xe0-\xff]")
+_LETTER = re.compile("[A-Za-z\xc2-\xd3\xd7-\xdb]")
+"""A letter (its first byte) of an alphabet: Latin, Greek, Cyrillic, Hebrew or Arabic."""
+
+_COMPLETE = re.compile("[\xd4-\xd6\xdc-\xff]")
+"""A character (its first byte) of what has few tokens: all of them are in the list.
+
+These are Armenian, and all that takes three or four bytes: other scripts, signs, emoji.
+"""
+
+_SEPARATOR = re.compile("\xe2\x80[\xa8\xa9]|\xc2[\x85\xa0]")
+"""U+2028, U+2029, U+0085 and the no-break space, in bytes."""
+
+_CONTINUING = bytes(range(0x80, 0xC0))
+"""Bytes of UTF-8 that go on with a character."""
 
 
 class _Tables(NamedTuple):
@@ -69,7 +74,10 @@ class _Tables(NamedTuple):
 
     known: frozenset[str]
     lengths: dict[str, tuple[int, ...]]
-    """By the first two bytes of a token: the lengths of those that begin so, longest first."""
+    """By the first three bytes of a token: the lengths of those that begin so, longest first.
+
+    Two bytes that are a token stand here as well, for what no longer one begins with.
+    """
 
     weights: bytes
     """For and against a boundary between neighbours on the path; see `_joined`."""
@@ -104,6 +112,8 @@ def _tables() -> _Tables:
     known = {chr(byte) for byte in range(256)}
     known.update(_white_space())
     known.update(str(number).zfill(digits) for digits in (2, 3) for number in range(10**digits))
+    signs = map("".join, product(punctuation, repeat=2))
+    known.update(compress(signs, _unpacked(token_tables.SIGNS)))
     known.update(_bytes(chr(code)) for code in _rising(token_tables.CHARACTERS))
     known.update(_front_coded(token_tables.OTHERS, 0xF8))
     forms = _unpacked(token_tables.FORMS)
@@ -119,7 +129,10 @@ def _lengths(known: AbstractSet[str]) -> dict[str, tuple[int, ...]]:
     lengths: dict[str, set[int]] = {}
     for token in known:
         if len(token) > 1:
-            lengths.setdefault(token[:2], set()).add(len(token))
+            lengths.setdefault(token[:3], set()).add(len(token))
+    for start, found in lengths.items():
+        if start[:2] in known:
+            found.add(2)
     return {start: tuple(sorted(found, reverse=True)) for start, found in lengths.items()}
 
 
@@ -181,40 +194,41 @@ def _cached(piece: str) -> tuple[str, ...]:
 
 def _segmented(piece: str) -> tuple[str, ...]:
     """Cut one piece of the pattern into tokens."""
-    tables = _tables()
+    known, lengths, weights = _tables()
     code = _bytes(piece)
-    if code in tables.known:
+    if code in known:
         return (piece,)
-    codes = _path(code, tables.known, tables.lengths)
-    if len(code) <= LONGEST_JOINED and len(codes) <= MOST_TOKENS * len(piece):
-        codes = _joined(codes, tables.weights)
-    return tuple(codes) if piece.isascii() else tuple(_characters(piece, codes))
+    codes = _path(code, known, lengths)
+    if len(code) <= LONGEST_WORD and is_word(code):
+        codes = _joined(codes, weights)
+    return tuple(codes) if piece.isascii() else _characters(piece, codes)
+
+
+def is_word(code: str) -> bool:
+    """Tell whether the list may lack tokens of this: an alphabet's, or of ASCII signs alone."""
+    if _SEPARATOR.search(code):  # stands before a letter as a space does, but is in no word
+        return False
+    return _COMPLETE.search(code) is None or _LETTER.search(code) is not None
 
 
 def _path(code: str, known: AbstractSet[str], lengths: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """Find known tokens that spell `code`, the fewest if it is short."""
-    if len(code) > LONGEST_SEARCHED or (not code.isascii() and _EASTERN.search(code)):
-        return _longest(code, known, lengths)
-    size = len(code)
-    fewest = list(range(size + 1))
-    start_of = list(range(-1, size))
-    for start in range(size):
-        cost = fewest[start] + 1
-        if cost < fewest[start + 1]:
-            fewest[start + 1] = cost
-            start_of[start + 1] = start
-        for length in lengths.get(code[start : start + 2], ()):
-            end = start + length
-            if end <= size and cost < fewest[end] and code[start:end] in known:
-                fewest[end] = cost
-                start_of[end] = start
+    """Spell `code` by known tokens, the longest again and again.
+
+    Where the list is complete that is what merging by rank comes to, but for one piece in hundreds;
+    where it is not, the weights were fitted to such paths (the fewest tokens are no nearer).
+    """
     found = []
-    end = size
-    while end:
-        start = start_of[end]
-        found.append(code[start:end])
-        end = start
-    found.reverse()
+    at = 0
+    size = len(code)
+    while at < size:
+        for length in lengths.get(code[at : at + 3]) or lengths.get(code[at : at + 2], (1,)):
+            token = code[at : at + length]
+            if token in known:
+                break
+        else:
+            token, length = code[at], 1
+        found.append(token)
+        at += length
     return found
 
 
@@ -225,7 +239,8 @@ def _joined(codes: list[str], weights: bytes) -> list[str]:
     too long by a tenth. The weights were fitted to undo that, word by word and on the whole.
     """
     joined = codes[:1]
-    for right, (a, b, c, d, e, f, g, h) in zip(codes[1:], _looks(codes, len(weights)), strict=True):
+    looks = _looks(codes, len(weights))
+    for right, (a, b, c, d, e, f, g, h) in zip(codes[1:], looks, strict=True):
         speaking = weights[a] + weights[b] + weights[c] + weights[d]
         speaking += weights[e] + weights[f] + weights[g] + weights[h]
         if speaking > LOOKS * NO_OPINION + DOUBT:
@@ -242,57 +257,41 @@ def _looks(codes: list[str], size: int) -> list[tuple[int, int, int, int, int, i
     not fit. The checksum's start value keeps the kinds of look apart.
     """
     looks = []
-    whole = "".join(codes).encode("latin-1")
-    opening, ending = crc32(whole[:3], 1) % size, crc32(whole[-3:], 2) % size
-    shape = min(len(codes), 6) * 4 + 2 * (codes[0][0] == " ") + whole.isascii()
-    last = len(codes) - 2
-    at = length = len(codes[0])
-    left = whole[:at]
-    for index in range(last + 1):
-        next_length = len(codes[index + 1])
-        right = whole[at : at + next_length]
-        before = crc32(left, 3 if index else 4)
-        lengths = min(length, 7) * 8 + min(next_length, 7)
+    whole = b"\0\0\0" + "".join(codes).encode("latin-1")
+    opening, ending = crc32(whole[3:6], 1) % size, crc32(whole[-3:], 2) % size
+    last = len(codes) - 1
+    shape = min(last, 5) * 4 + 2 * (codes[0][0] == " ") + whole.isascii()
+    length = len(codes[0])
+    at = 3 + length
+    before = crc32(whole[3:at], 4)
+    for index in range(1, last + 1):
+        next_length = len(codes[index])
+        after = crc32(whole[at : at + next_length], 3)
         looks.append(
             (
                 before % size,
-                crc32(right, before) % size,
-                crc32(right, 5 if index < last else 6) % size,
-                crc32(whole[max(at - 3, 0) : at + 1], 7) % size,
+                (before * 3 + after) % size,
+                (after ^ (77 if index < last else 78)) % size,
+                crc32(whole[at - 3 : at + 1], 7) % size,
                 crc32(whole[at - 1 : at + 3], 8) % size,
                 opening,
                 ending,
-                (((shape * 64 + lengths) * 4 + min(index, 3)) * 7919) % size,
+                ((((shape * 64 + length) * 64 + next_length) * 64 + index) * 7919) % size,
             )
         )
         at += next_length
-        left, length = right, next_length
+        before, length = after, next_length
     return looks
 
 
-def _longest(
-    code: str, known: AbstractSet[str], lengths: Mapping[str, tuple[int, ...]]
-) -> list[str]:
-    """Take the longest known token again and again."""
+def _characters(piece: str, codes: list[str]) -> tuple[str, ...]:
+    """Turn bytes back into text: a character belongs to the token that has its first byte."""
+    # 0xFF is in no UTF-8. All in C: this runs for each token of a text beyond ASCII.
+    begun = "\xff".join(codes).encode("latin-1").translate(None, _CONTINUING).split(b"\xff")
     found = []
     at = 0
-    while at < len(code):
-        for length in lengths.get(code[at : at + 2], ()):
-            token = code[at : at + length]
-            if token in known:
-                break
-        else:
-            token = code[at]
-        found.append(token)
-        at += len(token)
-    return found
-
-
-def _characters(piece: str, codes: list[str]) -> Iterator[str]:
-    """Turn bytes back into text: a character belongs to the token that has its first byte."""
-    at = 0
-    for code in codes:
-        # Bytes 0x80..0xBF continue a character that began before.
-        begun = sum(not "\x80" <= byte <= "\xbf" for byte in code)
-        yield piece[at : at + begun]
-        at += begun
+    for starts in begun:
+        end = at + len(starts)
+        found.append(piece[at:end])
+        at = end
+    return tuple(found)
