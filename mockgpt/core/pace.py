@@ -4,7 +4,7 @@ Pauses are relative; whoever executes them adds them up from the start, so laten
 """
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -31,8 +31,6 @@ class Pace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tokens_per_second: Annotated[float, Meta(gt=0)] | UnsetType = UNSET
     jitter: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """The share by which each wait varies."""
-    chunk: Literal["token", "word", "character"] | Annotated[int, Meta(ge=1)] = "token"
-    """What one event holds; a number of tokens, or one of these."""
 
 
 def seconds(duration: Duration) -> float:
