@@ -127,7 +127,7 @@ class MockGPT:
         self, *scenarios: str | PathLike[str] | Scenario, **options: Unpack[Options]
     ) -> None:
         self._handler = build(*scenarios, **options)
-        self._lock = Lock()  # of start, stop and what waits for the thread
+        self._lock = Lock()  # of start and stop, which several threads may call
         self._thread: ServerThread | None = None
         self._url = ""
 

@@ -89,7 +89,6 @@ class Engine:
             if settings.split is tokens.split
             else lambda text: len(settings.split(text))
         )
-
         self.reset()
 
     def reset(self) -> None:
