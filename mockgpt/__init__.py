@@ -9,8 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mockgpt.core.conditions import TextMatch, When
     from mockgpt.core.exchange import Exchange
-    from mockgpt.core.scenario import Reply, Rule, Scenario, TextMatch, When
+    from mockgpt.core.replies import Reply
+    from mockgpt.core.scenario import Rule, Scenario
     from mockgpt.files.documents import ScenarioError
     from mockgpt.mock import MockGPT, create_app
 
@@ -20,12 +22,12 @@ _HOMES = {
     "MockGPT": "mockgpt.mock",
     "create_app": "mockgpt.mock",
     "Exchange": "mockgpt.core.exchange",
-    "Reply": "mockgpt.core.scenario",
+    "Reply": "mockgpt.core.replies",
     "Rule": "mockgpt.core.scenario",
     "Scenario": "mockgpt.core.scenario",
     "ScenarioError": "mockgpt.files.documents",
-    "TextMatch": "mockgpt.core.scenario",
-    "When": "mockgpt.core.scenario",
+    "TextMatch": "mockgpt.core.conditions",
+    "When": "mockgpt.core.conditions",
 }
 __all__ = [
     "Exchange",

@@ -13,8 +13,9 @@ from msgspec import UNSET
 
 from mockgpt.core import tokens
 from mockgpt.core.engine import Engine, OnMiss, Settings
+from mockgpt.core.entry import did_you_mean
 from mockgpt.core.exchange import Journal
-from mockgpt.core.scenario import Scenario, did_you_mean
+from mockgpt.core.scenario import Scenario
 from mockgpt.core.service import Dialect
 from mockgpt.core.verdict import CODES
 from mockgpt.files.exact import load_split

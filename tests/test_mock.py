@@ -15,8 +15,10 @@ import pytest
 import mockgpt
 from mockgpt import MockGPT, create_app
 from mockgpt.core import engine as engine_module
+from mockgpt.core.conditions import When
 from mockgpt.core.plan import Data
-from mockgpt.core.scenario import Reply, Rule, Scenario, When
+from mockgpt.core.replies import Reply
+from mockgpt.core.scenario import Rule, Scenario
 from mockgpt.files.documents import ScenarioError
 
 CHAT = "/v1/chat/completions"

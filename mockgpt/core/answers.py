@@ -13,10 +13,11 @@ from msgspec import UNSET, Struct, UnsetType
 from mockgpt.core.decode import Decoded
 from mockgpt.core.draws import answer_id, draw
 from mockgpt.core.errors import ApiError
+from mockgpt.core.matching import Captures
 from mockgpt.core.pace import seconds
 from mockgpt.core.prose import locale_of, prose
+from mockgpt.core.replies import Edges, ErrorReply, Filler, Reply
 from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Text
-from mockgpt.core.scenario import Edges, ErrorReply, Filler, Reply
 
 Split = Callable[[str], tuple[str, ...]]
 Embed = Callable[[Text, int], Sequence[float]]  # a text, and how many dimensions
@@ -81,13 +82,13 @@ def make(
     decoded: Decoded,
     makings: Makings,
     *,
-    for_text: Sequence[bool],
+    meant: Sequence[Captures | None],
     occasion: bytes,
 ) -> Answer | ApiError:
     """Make the answer that a reply describes; an empty reply is filler.
 
-    `for_text` tells for each prompt or input whether the reply is meant for it; others get filler
-    or their own vector. `occasion` tells this request from equal ones before it; only the id
+    `meant` has for each prompt or input the captures of what it met, or None where the reply is not
+    meant for it: such get filler or their own vector. `occasion` tells this request from equal ones before it; only the id
     depends on it.
     """
     if reply.error is not UNSET:
@@ -99,13 +100,13 @@ def make(
         own = [makings.embed(text, decoded.model.dimensions) for text in request.inputs]
         edges = reply.vectors
         found = [
-            vector if edges is UNSET or not meant else _edged(edges, vector)
-            for vector, meant in zip(own, for_text, strict=True)
+            _edged(edges, vector) if isinstance(edges, Edges) and captures is not None else vector
+            for vector, captures in zip(own, meant, strict=True)
         ]
         content = Embedded(tuple(found), base64=request.base64)
         completion_tokens = None
     else:
-        content = Said(tuple(_choices(reply, for_text, decoded, request, makings)))
+        content = Said(tuple(_choices(reply, meant, decoded, request, makings)))
         completion_tokens = sum(len(choice.pieces) for choice in content.choices)
     prefix = "chatcmpl-" if isinstance(request, ChatRequest) else "cmpl-"
     return Answer(
@@ -143,16 +144,16 @@ def _given(value: T | UnsetType, default: T) -> T:
 
 def _choices(
     described: Reply,
-    for_text: Sequence[bool],
+    meant: Sequence[Captures | None],
     decoded: Decoded,
     request: ChatRequest | CompletionRequest,
     makings: Makings,
 ) -> Iterator[Spoken]:
     """Yield a choice for each prompt, cut where its tokens or the model's window end."""
     prompts = (request,) if isinstance(request, ChatRequest) else request.prompts
-    counted = zip(prompts, decoded.prompt_tokens, for_text, strict=True)
-    for prompt, prompt_tokens, meant in counted:
-        reply = described if meant else _FILLER
+    counted = zip(prompts, decoded.prompt_tokens, meant, strict=True)
+    for prompt, prompt_tokens, captures in counted:
+        reply = _FILLER if captures is None else described
         filler = _given(reply.filler, Filler())
         if reply.say is UNSET:
             pieces = makings.split(_filler(prompt, decoded.model.answers_as, filler, makings.seed))

@@ -22,6 +22,8 @@ from mockgpt.core.exchange import Exchange, Incoming, Journal, Sent
 from mockgpt.core.matching import Choice, choose, meant_for
 from mockgpt.core.pace import seconds
 from mockgpt.core.plan import Plan
+from mockgpt.core.replies import Filler, Reply
+from mockgpt.core.requests import Asked
 from mockgpt.core.responses import (
     Manner,
     allowed,
@@ -32,7 +34,7 @@ from mockgpt.core.responses import (
     preflight,
     refused,
 )
-from mockgpt.core.scenario import Filler, Loaded, Reply, Rule, replies_of, reply_for
+from mockgpt.core.scenario import Loaded, Rule, replies_of, reply_for
 from mockgpt.core.service import Dialect, Endpoint, Service
 from mockgpt.core.verdict import Finding, findings
 
@@ -136,10 +138,16 @@ class Engine:
         if not isinstance(decoded, Decoded):
             return self._refuse(decoded, exchange, key)
         exchange = replace(exchange, request=decoded.request, ignored=decoded.ignored)
-        attempt = self._attempt(decoded, incoming, content)
+        asked = Asked(
+            request=decoded.request,
+            body=decoded.body,
+            headers=incoming.headers,
+            api_keys=presented,
+        )
+        attempt = self._attempt(asked, incoming, content)
         if isinstance(attempt, ApiError):
             return self._refuse((attempt,), exchange, key)
-        outcome = self._reply(decoded, route.endpoint, attempt, exchange, key)
+        outcome = self._reply(decoded, asked, route.endpoint, attempt, exchange=exchange, key=key)
         return replace(outcome, content=content, attempt=attempt)
 
     def fail(self, incoming: Incoming, bug: Exception) -> Outcome:
@@ -206,14 +214,14 @@ class Engine:
             message = message.replace(key_shown, "***")
         return Outcome(plan, replace(exchange, error=errors[0].name, message=message))
 
-    def _attempt(self, decoded: Decoded, incoming: Incoming, content: bytes) -> Attempt | ApiError:
+    def _attempt(self, asked: Asked, incoming: Incoming, content: bytes) -> Attempt | ApiError:
         """Return which attempt of which rule's call a request is, or why nothing answers it."""
         count = incoming.headers.get("x-stainless-retry-count", "0")
         retries = int(count) if re.fullmatch("[0-9]{1,9}", count) else 0
         further = self._calls.further(content, retries, incoming.at)
         if further is not None:
             return further
-        chosen = choose(self.scenario.rules, decoded.request)
+        chosen = choose(self.scenario.rules, asked)
         if isinstance(chosen, Choice):
             return self._calls.begin(content, chosen.rule.id)
         if self._on_miss == "filler":
@@ -223,8 +231,10 @@ class Engine:
     def _reply(
         self,
         decoded: Decoded,
+        asked: Asked,
         endpoint: Endpoint,
         attempt: Attempt,
+        *,
         exchange: Exchange,
         key: bytes,
     ) -> Outcome:
@@ -246,7 +256,7 @@ class Engine:
             reply,
             decoded,
             makings,
-            for_text=meant_for(rule, decoded.request),
+            meant=meant_for(rule.when, asked),
             occasion=key,
         )
         if isinstance(answer, ApiError):

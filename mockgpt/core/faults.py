@@ -7,150 +7,176 @@ The vocabulary is the field's (latency, bandwidth, slice, reset). What each does
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
+from mockgpt.core.entry import Entry
 from mockgpt.core.pace import Duration
 
 Natural = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
 
 
-class Place(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Place(Entry, frozen=True, kw_only=True):
     """A place in a body: so many bytes or completion tokens from its start."""
 
-    bytes: Natural | UnsetType = UNSET
-    tokens: Natural | UnsetType = UNSET
+    bytes: Annotated[Natural | UnsetType, Meta(description="After so many bytes.")] = UNSET
+    tokens: Annotated[Natural | UnsetType, Meta(description="After so many completion tokens.")] = (
+        UNSET
+    )
 
 
-After = Natural | Place  # a number counts events
+After = Annotated[
+    Natural | Place,
+    Meta(description="After so many events, or {bytes: N} or {tokens: N} of the body."),
+]
+Nth = Annotated[Positive, Meta(description="Which event, counted from 1.")]
 
 
-class _Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+class _Fault(Entry, frozen=True, kw_only=True, tag_field="kind"):
     """What every fault may say: how often it happens, and on which call or attempt."""
 
-    chance: Annotated[float, Meta(ge=0, le=1)] = 1.0
-    on_call: Positive | UnsetType = UNSET
-    on_attempt: Positive | UnsetType = UNSET
+    chance: Annotated[
+        Annotated[float, Meta(ge=0, le=1)],
+        Meta(description="How often it happens: a seeded chance from 0 to 1."),
+    ] = 1.0
+    on_call: Annotated[Positive | UnsetType, Meta(description="Only on this call.")] = UNSET
+    on_attempt: Annotated[
+        Positive | UnsetType, Meta(description="Only on this attempt of a call.")
+    ] = UNSET
 
 
-class Latency(_Fault, frozen=True, tag="latency"):
+class Latency(_Fault, frozen=True, kw_only=True, tag="latency"):
     """Wait before the head."""
 
-    delay: Duration
+    delay: Annotated[Duration, Meta(description="How long.")]
 
 
-class Stall(_Fault, frozen=True, tag="stall", rename={"for_": "for"}):
+class Stall(_Fault, frozen=True, kw_only=True, tag="stall", rename={"for_": "for"}):
     """Fall silent, for a duration or for ever."""
 
     after: After = 0
-    for_: Duration | UnsetType = UNSET
+    for_: Annotated[Duration | UnsetType, Meta(description="How long; without it for ever.")] = (
+        UNSET
+    )
 
 
-class Disconnect(_Fault, frozen=True, tag="disconnect"):
-    """End the connection: by a reset, a plain close, or by hanging with nothing more to come."""
+class Disconnect(_Fault, frozen=True, kw_only=True, tag="disconnect"):
+    """End the connection."""
 
     after: After = 0
-    how: Literal["reset", "close", "hang"] = "reset"
+    how: Annotated[
+        Literal["reset", "close", "hang"],
+        Meta(description="By a TCP reset, by a plain close, or by sending nothing more."),
+    ] = "reset"
 
 
-class Bandwidth(_Fault, frozen=True, tag="bandwidth"):
-    """Send so many bytes per second."""
+class Bandwidth(_Fault, frozen=True, kw_only=True, tag="bandwidth"):
+    """Send slowly."""
 
-    bytes_per_second: Positive
+    bytes_per_second: Annotated[Positive, Meta(description="How fast.")]
 
 
-class Slice(_Fault, frozen=True, tag="slice"):
+class Slice(_Fault, frozen=True, kw_only=True, tag="slice"):
     """Cut writes elsewhere than between events: the bytes stay the same."""
 
-    bytes: Positive | UnsetType = UNSET
-    at: tuple[Positive, ...] | UnsetType = UNSET
-    inside: Literal["utf8", "json", "newline"] | UnsetType = UNSET
+    bytes: Annotated[Positive | UnsetType, Meta(description="Write so many bytes at a time.")] = (
+        UNSET
+    )
+    at: Annotated[
+        tuple[Positive, ...] | UnsetType, Meta(description="Cut at these bytes of the body.")
+    ] = UNSET
+    inside: Annotated[
+        Literal["utf8", "json", "newline"] | UnsetType,
+        Meta(description="Cut within characters, within objects, or within blank lines."),
+    ] = UNSET
 
 
-class Coalesce(_Fault, frozen=True, tag="coalesce"):
+class Coalesce(_Fault, frozen=True, kw_only=True, tag="coalesce"):
     """Put several events into one write."""
 
-    events: Positive = 2
+    events: Annotated[Positive, Meta(description="How many.")] = 2
 
 
-class Newline(_Fault, frozen=True, tag="newline"):
+class Newline(_Fault, frozen=True, kw_only=True, tag="newline"):
     """End lines with another newline."""
 
-    style: Literal["crlf", "cr"] = "crlf"
+    style: Annotated[Literal["crlf", "cr"], Meta(description="Which.")] = "crlf"
 
 
-class NoSpace(_Fault, frozen=True, tag="no_space"):
+class NoSpace(_Fault, frozen=True, kw_only=True, tag="no_space"):
     """Leave out the space behind `data:`."""
 
 
-class Comments(_Fault, frozen=True, tag="comments"):
-    """Send a comment before every N events, as proxies do to keep a connection alive."""
+class Comments(_Fault, frozen=True, kw_only=True, tag="comments"):
+    """Send comments between events, as proxies do to keep a connection alive."""
 
-    every: Positive = 1
+    every: Annotated[Positive, Meta(description="One before every so many events.")] = 1
 
 
-class EventLines(_Fault, frozen=True, tag="event_lines"):
+class EventLines(_Fault, frozen=True, kw_only=True, tag="event_lines"):
     """Send an `event:` line before each data line."""
 
-    event: str = "message"
+    event: Annotated[str, Meta(description="The event's name.")] = "message"
 
 
-class Garble(_Fault, frozen=True, tag="garble"):
+class Garble(_Fault, frozen=True, kw_only=True, tag="garble"):
     """Make the Nth event, or a whole body, not JSON."""
 
-    event: Positive = 1
+    event: Nth = 1
 
 
-class Duplicate(_Fault, frozen=True, tag="duplicate"):
+class Duplicate(_Fault, frozen=True, kw_only=True, tag="duplicate"):
     """Send the Nth event twice."""
 
-    event: Positive = 2
+    event: Nth = 2
 
 
-class Reorder(_Fault, frozen=True, tag="reorder"):
+class Reorder(_Fault, frozen=True, kw_only=True, tag="reorder"):
     """Swap the Nth event with the next."""
 
-    event: Positive = 2
+    event: Nth = 2
 
 
-class Drop(_Fault, frozen=True, tag="drop"):
+class Drop(_Fault, frozen=True, kw_only=True, tag="drop"):
     """Leave out the Nth event."""
 
-    event: Positive = 2
+    event: Nth = 2
 
 
-class NoFinish(_Fault, frozen=True, tag="no_finish"):
+class NoFinish(_Fault, frozen=True, kw_only=True, tag="no_finish"):
     """Leave out the events with a finish reason."""
 
 
-class NoDone(_Fault, frozen=True, tag="no_done"):
+class NoDone(_Fault, frozen=True, kw_only=True, tag="no_done"):
     """Leave out `[DONE]`."""
 
 
-class CutLast(_Fault, frozen=True, tag="cut_last"):
+class CutLast(_Fault, frozen=True, kw_only=True, tag="cut_last"):
     """Send the last event without its blank line."""
 
 
-class TruncateBody(_Fault, frozen=True, tag="truncate_body"):
+class TruncateBody(_Fault, frozen=True, kw_only=True, tag="truncate_body"):
     """Send a body that is shorter than its Content-Length, and close."""
 
-    bytes: Natural | UnsetType = UNSET
+    bytes: Annotated[
+        Natural | UnsetType, Meta(description="How many bytes to send; default: half of them.")
+    ] = UNSET
 
 
-class ContentType(_Fault, frozen=True, tag="content_type"):
+class ContentType(_Fault, frozen=True, kw_only=True, tag="content_type"):
     """Say another content type."""
 
-    type: str
+    type: Annotated[str, Meta(description="Which.")]
 
 
-class ErrorEvent(_Fault, frozen=True, tag="error_event"):
+class ErrorEvent(_Fault, frozen=True, kw_only=True, tag="error_event"):
     """Send an error object inside the stream, and `[DONE]`; the rest is never sent."""
 
-    error: str = "server_error"
+    error: Annotated[str, Meta(description="The error's preset.")] = "server_error"
     after: After = 1
 
 
-class Torture(_Fault, frozen=True, tag="torture"):
+class Torture(_Fault, frozen=True, kw_only=True, tag="torture"):
     """Mix slices, joined events, newlines and comments: a correct client must not notice."""
 
 

@@ -11,8 +11,18 @@ from functools import lru_cache
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Request
-from mockgpt.core.scenario import Rule, Text, TextMatch, When, attempts_of, replies_of
+from mockgpt.core.conditions import Text, TextMatch, When
+from mockgpt.core.replies import attempts_of
+from mockgpt.core.requests import (
+    Asked,
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    Request,
+)
+from mockgpt.core.scenario import Rule, replies_of
+
+Captures = Mapping[str, str]  # named groups of `matches`, and what they hold
 
 _SHOWN, _LISTED = 200, 5  # characters of a text and texts of a request that a difference shows
 
@@ -47,11 +57,11 @@ class Miss(Struct, frozen=True):
         return f"nearest is {where}rule '{rule}' ({told})"
 
 
-def choose(rules: Sequence[Rule], request: Request) -> Choice | Miss:
+def choose(rules: Sequence[Rule], asked: Asked) -> Choice | Miss:
     """Return the first rule whose conditions all hold, or the one with the fewest that do not."""
     nearest = Miss(None)
     for rule in rules:
-        found = (*differences(rule.when, request), *_unfit(rule, request))
+        found = (*differences(rule.when, asked), *_unfit(rule, asked.request))
         if not found:
             return Choice(rule)
         if nearest.nearest is None or len(found) < len(nearest.differences):
@@ -59,16 +69,20 @@ def choose(rules: Sequence[Rule], request: Request) -> Choice | Miss:
     return nearest
 
 
-def meant_for(rule: Rule, request: Request) -> tuple[bool, ...]:
-    """Tell for each prompt or input whether a rule that answers the request is meant for it.
+def meant_for(when: When, asked: Asked) -> tuple[Captures | None, ...]:
+    """Return for each prompt or input the captures of conditions that the request meets.
 
-    A rule with a condition on a text is meant for the texts that meet it, others for all.
+    None stands for a text that the answer is not meant for: conditions on a text are meant for the
+    texts that meet them, others for all.
     """
+    request = asked.request
     if isinstance(request, ChatRequest):
-        return (True,)
+        return ({},)
     name = "prompts" if isinstance(request, CompletionRequest) else "inputs"
-    singles = (replace(request, **{name: (text,)}) for text in request.texts)
-    return tuple(not differences(rule.when, single) for single in singles)
+    singles = (
+        replace(asked, request=replace(request, **{name: (text,)})) for text in request.texts
+    )
+    return tuple(None if differences(when, single) else {} for single in singles)
 
 
 def _unfit(rule: Rule, request: Request) -> Iterator[Difference]:
@@ -81,12 +95,13 @@ def _unfit(rule: Rule, request: Request) -> Iterator[Difference]:
         yield Difference("reply", "a request for embeddings", "a request for text")
 
 
-def differences(when: When, request: Request) -> tuple[Difference, ...]:
+def differences(when: When, asked: Asked) -> tuple[Difference, ...]:
     """Return the conditions that the request does not meet; none means that it matches."""
-    return tuple(_differences(when, request))
+    return tuple(_differences(when, asked))
 
 
-def _differences(when: When, request: Request) -> Iterator[Difference]:
+def _differences(when: When, asked: Asked) -> Iterator[Difference]:
+    request = asked.request
     endpoint = request.__struct_config__.tag
     if when.endpoint is not UNSET:
         wanted = (when.endpoint,) if isinstance(when.endpoint, str) else when.endpoint

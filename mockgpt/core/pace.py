@@ -4,10 +4,11 @@ Pauses are relative; whoever executes them adds them up from the start, so laten
 """
 
 from collections.abc import Callable, Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
+from mockgpt.core.entry import Entry
 from mockgpt.core.plan import Data, Pause, Plan
 
 Duration = (
@@ -21,16 +22,27 @@ Draw = Callable[[str], float]  # purpose -> a number from 0 up to 1, drawn for t
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
-class Pace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Pace(Entry, frozen=True, kw_only=True):
     """How fast an answer comes. Without a pace nothing waits."""
 
-    first: Duration = 0.0
-    """Before the first event: the time to first token."""
-    each: Duration | UnsetType = UNSET
-    """Before each further event: the inter-token latency."""
-    tokens_per_second: Annotated[float, Meta(gt=0)] | UnsetType = UNSET
-    jitter: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    """The share by which each wait varies."""
+    first: Annotated[
+        Duration, Meta(description="Before the first event: the time to first token.")
+    ] = 0.0
+    each: Annotated[
+        Duration | UnsetType,
+        Meta(description="Before each further event: the inter-token latency."),
+    ] = UNSET
+    tokens_per_second: Annotated[
+        Annotated[float, Meta(gt=0)] | UnsetType, Meta(description="Instead of `each`, a rate.")
+    ] = UNSET
+    jitter: Annotated[
+        Annotated[float, Meta(ge=0, le=1)],
+        Meta(description="The share by which each wait varies, seeded."),
+    ] = 0.0
+    chunk: Annotated[
+        Literal["token", "word", "character"] | Annotated[int, Meta(ge=1)],
+        Meta(description="What one event of a stream holds; a number is so many tokens."),
+    ] = "token"
 
 
 def seconds(duration: Duration) -> float:

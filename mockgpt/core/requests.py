@@ -1,5 +1,6 @@
 """Requests as values: what is left of a body once the service has accepted it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -82,3 +83,12 @@ class EmbeddingRequest(Struct, frozen=True, kw_only=True, tag="embeddings"):
 Request = ChatRequest | CompletionRequest | EmbeddingRequest
 
 Body = dict[str, Any]  # a request's JSON as it was sent
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """All that a condition may look at. Header names are lower-case; the keys are secret."""
+
+    request: Request
+    body: Body
+    headers: Mapping[str, str] = {}
+    api_keys: tuple[str, ...] = ()

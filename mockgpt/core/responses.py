@@ -17,7 +17,7 @@ from mockgpt.core.exchange import Incoming
 from mockgpt.core.injection import Occasion, faulty
 from mockgpt.core.pace import hurried, paced
 from mockgpt.core.plan import Headers, Plan, stream, whole
-from mockgpt.core.scenario import Defaults, Reply
+from mockgpt.core.replies import Defaults, Reply
 from mockgpt.core.service import Dialect, Endpoint, Service
 
 _HEADER_SHOWN = 1_000  # characters of a header that repeats what the client sent

@@ -1,162 +1,118 @@
 """The scenario language, version 1, as types: what is not here is not in the language.
 
-A file (`files/scenarios.py`) and Python build the same values. Absent keys are UNSET, so that an
-explicit null is refused instead of read as "no condition".
+A file (`files/scenarios.py`) and Python build the same values. What a rule asks is in
+`conditions.py`, what it answers in `replies.py`.
 """
 
-import math
-import re
-from collections.abc import Collection, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from mockgpt.core.faults import Fault, fault_problems
-from mockgpt.core.pace import Duration, Pace, pace_problems
-from mockgpt.core.prose import knows_locale
+from mockgpt.core.conditions import When, condition_problems
+from mockgpt.core.entry import Entry, Place, Problem, path_of
+from mockgpt.core.faults import fault_problems
+from mockgpt.core.limits import Limits
+from mockgpt.core.pace import Duration, pace_problems
+from mockgpt.core.replies import Defaults, Reply, attempts_of, reply_of, reply_problems
 from mockgpt.core.service import Service
 
-Place = tuple[str | int, ...]
-EndpointName = Literal["chat", "completions", "embeddings"]
+AfterLast = Literal["fail", "repeat", "cycle"]
 
 
-class TextMatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Conditions on a text; all that are given must hold."""
+class Rule(Entry, frozen=True, kw_only=True):
+    """A reply and when to give it."""
 
-    equals: str | UnsetType = UNSET
-    contains: str | UnsetType = UNSET
-    matches: str | UnsetType = UNSET
-    glob: str | UnsetType = UNSET
-    ignore_case: bool = False
-
-
-Text = str | TextMatch
-
-
-class When(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Conditions on a request; all that are given must hold."""
-
-    endpoint: EndpointName | tuple[EndpointName, ...] | UnsetType = UNSET
-    model: str | tuple[str, ...] | UnsetType = UNSET
-    user: Text | UnsetType = UNSET
-    system: Text | UnsetType = UNSET
-    assistant: Text | UnsetType = UNSET
-    text: Text | UnsetType = UNSET
-    prompt: Text | UnsetType = UNSET
-    input: Text | UnsetType = UNSET
-    stream: bool | UnsetType = UNSET
+    id: Annotated[
+        str, Meta(description="Its name in messages; default: rule-1, rule-2, … by position.")
+    ] = ""
+    when: Annotated[
+        When, Meta(description="What it asks of a request; without it every request will do.")
+    ] = When()
+    reply: Annotated[
+        str | Reply | tuple[str | Reply, ...],
+        Meta(
+            description="What to answer: a text, a mapping, or a list with a reply for each call."
+        ),
+    ]
+    after_last: Annotated[
+        AfterLast | UnsetType,
+        Meta(
+            description="What follows a list's last reply; default: fail, for a single reply repeat."
+        ),
+    ] = UNSET
 
 
-class Filler(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Seeded prose: at most so many tokens, in a Faker locale or else in the prompt's language."""
+class Step(Entry, frozen=True, kw_only=True):
+    """A step of a script, met once; or a group of steps that may be met in any order."""
 
-    tokens: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
-    locale: str | UnsetType = UNSET
-
-
-class Usage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Usage figures that replace those counted."""
-
-    prompt_tokens: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
-    completion_tokens: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
-
-
-class Edges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The first and last numbers of a vector; between them stand those of the input's own."""
-
-    first: tuple[float, ...] = ()
-    last: tuple[float, ...] = ()
+    id: Annotated[
+        str, Meta(description="Its name in messages; default: step-1, step-2, … by position.")
+    ] = ""
+    expect: Annotated[When | UnsetType, Meta(description="What it asks of the request.")] = UNSET
+    reply: Annotated[
+        str | Reply | UnsetType, Meta(description="What to answer: a text or a mapping.")
+    ] = UNSET
+    optional: Annotated[bool, Meta(description="Whether it may be left out.")] = False
+    any_order: Annotated[
+        "tuple[Step, ...] | UnsetType",
+        Meta(description="Steps that may come in any order; with nothing else beside it."),
+    ] = UNSET
 
 
-class ErrorReply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An error preset of the service's catalogue, and what to say otherwise.
+class Scenario(Entry, frozen=True, kw_only=True):
+    """A whole scenario: its script's next step answers, or else the first rule that holds."""
 
-    `retry_after` sets Retry-After, in whole seconds, and retry-after-ms.
-    """
-
-    preset: str
-    status: Annotated[int, Meta(ge=400, le=599)] | UnsetType = UNSET
-    type: str | UnsetType | None = UNSET
-    param: str | UnsetType | None = UNSET
-    code: str | int | UnsetType | None = UNSET
-    message: str | UnsetType = UNSET
-    headers: dict[str, str] = {}
-    retry_after: Duration | UnsetType = UNSET
-
-
-class Reply(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to answer: exactly one of `say`, `filler`, `vectors`, `error`, `attempts`.
-
-    The rest adjusts it. `attempts` has a reply for each attempt of one call; the last one stays.
-    """
-
-    say: str | UnsetType = UNSET
-    filler: Filler | UnsetType = UNSET
-    vectors: Edges | UnsetType = UNSET
-    error: str | ErrorReply | UnsetType = UNSET
-    finish: Literal["stop", "length", "content_filter"] | UnsetType = UNSET
-    usage: Usage = Usage()
-    model: str | UnsetType = UNSET
-    id: str | UnsetType = UNSET
-    created: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
-    pace: Pace | UnsetType = UNSET
-    faults: tuple[Fault, ...] = ()
-    attempts: "tuple[str | Reply, ...] | UnsetType" = UNSET
-
-
-class Defaults(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every reply has that does not say otherwise."""
-
-    pace: Pace | UnsetType = UNSET
-    faults: tuple[Fault, ...] = ()
-
-
-class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A reply and when to give it. Rules without an id are `rule-1`, `rule-2`, … by position.
-
-    A list has a reply for each call; what follows the last is `after_last`: by default a single
-    reply repeats, and a list fails.
-    """
-
-    id: str = ""
-    when: When = When()
-    reply: str | Reply | tuple[str | Reply, ...]
-    after_last: Literal["fail", "repeat", "cycle"] | UnsetType = UNSET
-
-
-class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole scenario: rules are tried top to bottom, the first that holds answers."""
-
-    mockgpt: Literal[1] = 1
-    name: str = ""
-    about: str = ""
-    seed: int | UnsetType = UNSET
-    service: str = "pgpt"
-    retry_window: Duration = 60.0
-    defaults: Defaults = Defaults()
-    rules: tuple[Rule, ...] = ()
+    mockgpt: Annotated[Literal[1], Meta(description="The version of the language: 1.")] = 1
+    name: Annotated[str, Meta(description="Its name; default: the file's.")] = ""
+    about: Annotated[str, Meta(description="What it is for.")] = ""
+    seed: Annotated[
+        int | UnsetType, Meta(description="Of ids, filler, jitter and chances; default 0.")
+    ] = UNSET
+    service: Annotated[str, Meta(description="The imitated service.")] = "pgpt"
+    defaults: Annotated[
+        Defaults, Meta(description="Pace and faults of every reply that does not say otherwise.")
+    ] = Defaults()
+    limits: Annotated[
+        Limits, Meta(description="What each API key is granted: requests and tokens.")
+    ] = Limits()
+    retry_window: Annotated[
+        Duration,
+        Meta(
+            description="How long after a failed attempt an equal request continues its call; "
+            "default 60s."
+        ),
+    ] = 60.0
+    script: Annotated[
+        tuple[Step, ...],
+        Meta(description="A conversation in order: steps are met once each, before any rule."),
+    ] = ()
+    rules: Annotated[
+        tuple[Rule, ...],
+        Meta(description="Tried from the top; the first whose `when` holds answers."),
+    ] = ()
 
 
 class Loaded(Struct, frozen=True):
-    """A scenario that is ready to serve, and its rules' files and lines by their ids."""
+    """A scenario that is ready to serve, and its rules' and steps' files and lines by their ids."""
 
     scenario: Scenario
     places: dict[str, str] = {}
 
 
-_SOURCES = ("say", "filler", "vectors", "error", "attempts")
-
-
 def replies_of(rule: Rule) -> tuple[Reply, ...]:
-    """Return a rule's replies, one for each call; a string is short for `say`."""
+    """Return a rule's replies, one for each call."""
     listed = rule.reply if isinstance(rule.reply, tuple) else (rule.reply,)
-    return tuple(map(_reply, listed))
+    return tuple(map(reply_of, listed))
 
 
-def attempts_of(reply: Reply) -> tuple[Reply, ...]:
-    """Return a reply's attempts; without a list it is its own only one."""
-    return (reply,) if reply.attempts is UNSET else tuple(map(_reply, reply.attempts))
+def steps_of(script: tuple[Step, ...]) -> Iterator[Step]:
+    """Yield the single steps of a script, those of groups in their order."""
+    for step in script:
+        if step.any_order is UNSET:
+            yield step
+        else:
+            yield from step.any_order
 
 
 def reply_for(rule: Rule, call: int, attempt: int) -> Reply | None:
@@ -173,117 +129,74 @@ def reply_for(rule: Rule, call: int, attempt: int) -> Reply | None:
     return attempts[min(attempt, len(attempts)) - 1]
 
 
-def _reply(reply: str | Reply) -> Reply:
-    return Reply(say=reply) if isinstance(reply, str) else reply
+def due(script: tuple[Step, ...], met: frozenset[str]) -> tuple[Step, ...]:
+    """Return the steps that the next request may meet, after those with these ids.
+
+    They are those of the first step or group with something left to meet; an `optional` step
+    leaves also what comes after it. What a later step has passed is not due any more.
+    """
+    items = [(step,) if step.any_order is UNSET else step.any_order for step in script]
+    begun = [index for index, item in enumerate(items) if any(step.id in met for step in item)]
+    found: list[Step] = []
+    for item in items[begun[-1] if begun else 0 :]:
+        left = [step for step in item if step.id not in met]
+        found += left
+        if not all(step.optional for step in left):
+            break
+    return tuple(found)
 
 
-def did_you_mean(name: str, known: Collection[str]) -> str:
-    """Return the end of a message about an unknown name: the known one that is close, if any."""
-    near = get_close_matches(name, sorted(known), 1)
-    return f"; did you mean '{near[0]}'?" if near else ""
-
-
-def problems(scenario: Scenario, service: Service) -> Iterator[tuple[Place, str]]:
+def problems(scenario: Scenario, service: Service) -> Iterator[Problem]:
     """Yield what the types alone cannot refuse, with its place in the scenario."""
     if scenario.service != service.name:
         wanted = f"the service that is served, '{service.name}'"
         yield ("service",), f"expected {wanted}, found '{scenario.service}'"
-    seen: dict[str, int] = {}
+    for where, message in (
+        *pace_problems(scenario.defaults.pace),
+        *fault_problems(scenario.defaults.faults, service.presets),
+    ):
+        yield ("defaults", *where), message
+    seen: dict[str, str] = {}
+    for index, step in enumerate(scenario.script):
+        yield from _step_problems(step, ("script", index), service, seen, inner=False)
     for index, rule in enumerate(scenario.rules):
         place: Place = ("rules", index)
-        if rule.id and rule.id in seen:
-            first = f"rules[{seen[rule.id]}]"
-            message = f"expected an id of its own, found '{rule.id}', which is the id of {first}"
-            yield (*place, "id"), message
-        seen.setdefault(rule.id, index)
-        yield from _match_problems(rule.when, (*place, "when"))
+        yield from _id_problems(rule.id, place, seen)
+        yield from condition_problems(rule.when, (*place, "when"))
         if rule.reply == ():
             yield (*place, "reply"), "expected a reply for each call, found an empty list"
         for number, reply in enumerate(replies_of(rule)):
             at = (*place, "reply", number) if isinstance(rule.reply, tuple) else (*place, "reply")
-            yield from _reply_problems(reply, at, service)
+            yield from reply_problems(reply, at, service)
 
 
-def _match_problems(when: When, place: Place) -> Iterator[tuple[Place, str]]:
-    for key in when.__struct_fields__:
-        match = getattr(when, key)
-        if isinstance(match, TextMatch) and match.matches is not UNSET:
-            try:
-                re.compile(match.matches)
-            except (re.error, OverflowError, RecursionError) as error:
-                yield (
-                    (*place, key, "matches"),
-                    f"expected a regular expression, found '{match.matches}' ({error})",
-                )
+def _id_problems(name: str, place: Place, seen: dict[str, str]) -> Iterator[Problem]:
+    if name in seen:
+        message = f"expected an id of its own, found '{name}', which is the id of {seen[name]}"
+        yield (*place, "id"), message
+    if name:
+        seen.setdefault(name, path_of(place))
 
 
-def _reply_problems(reply: Reply, place: Place, service: Service) -> Iterator[tuple[Place, str]]:
-    given = [key for key in _SOURCES if getattr(reply, key) is not UNSET]
-    if len(given) != 1:
-        found = " and ".join(f"`{key}`" for key in given) or "none of them"
-        wanted = ", ".join(f"`{key}`" for key in _SOURCES)
-        yield place, f"expected exactly one of {wanted}, found {found}"
-    if reply.attempts is not UNSET:
-        yield from _attempts_problems(reply, reply.attempts, place, service)
-    for where, message in (
-        *pace_problems(reply.pace),
-        *fault_problems(reply.faults, service.presets),
-    ):
-        yield (*place, *where), message
-    preset = reply.error.preset if isinstance(reply.error, ErrorReply) else reply.error
-    if preset is not UNSET and preset not in service.presets:
-        at = (
-            (*place, "error", "preset")
-            if isinstance(reply.error, ErrorReply)
-            else (*place, "error")
-        )
-        yield (
-            at,
-            f"expected an error preset, found '{preset}'{did_you_mean(preset, service.presets)}",
-        )
-    if reply.vectors is not UNSET:
-        yield from _edges_problems(reply.vectors, (*place, "vectors"), service)
-    locale = UNSET if reply.filler is UNSET else reply.filler.locale
-    if locale is not UNSET and not knows_locale(locale):
-        yield (*place, "filler", "locale"), f"expected a locale of Faker's, found '{locale}'"
-    for key in ("say", "model", "id"):
-        text = getattr(reply, key)
-        if text is not UNSET and any("\ud800" <= c <= "\udfff" for c in text):
-            yield (*place, key), "expected text, found half of a surrogate pair"
-
-
-def _attempts_problems(
-    reply: Reply, attempts: tuple[str | Reply, ...], place: Place, service: Service
-) -> Iterator[tuple[Place, str]]:
-    others = [
-        key
-        for key in reply.__struct_fields__
-        if key != "attempts" and getattr(reply, key) != getattr(_NOTHING, key)
-    ]
-    if others:
-        message = f"expected `{others[0]}` in each attempt, found it beside `attempts`"
-        yield (*place, others[0]), message
-    if not attempts:
-        yield (*place, "attempts"), "expected a reply for each attempt, found an empty list"
-    for number, attempt in enumerate(attempts):
-        at = (*place, "attempts", number)
-        if isinstance(attempt, Reply) and attempt.attempts is not UNSET:
-            yield at, "expected a reply, found attempts within attempts"
-        else:
-            yield from _reply_problems(_reply(attempt), at, service)
-
-
-_NOTHING = Reply()
-
-
-def _edges_problems(edges: Edges, place: Place, service: Service) -> Iterator[tuple[Place, str]]:
-    numbers = (*edges.first, *edges.last)
-    room = min((m.dimensions for m in service.models.values() if m.kind == "embeddings"), default=0)
-    if len(numbers) > room:
-        yield place, f"expected at most {room} numbers, found {len(numbers)}"
-    length = math.hypot(*numbers)
-    if not length <= 1:  # also where it is not a number
-        yield (
-            place,
-            f"expected numbers of a vector of unit length, found ones of length {length:.6g}",
-        )
+def _step_problems(
+    step: Step, place: Place, service: Service, seen: dict[str, str], *, inner: bool
+) -> Iterator[Problem]:
+    yield from _id_problems(step.id, place, seen)
+    if step.any_order is not UNSET:
+        if inner:
+            yield (*place, "any_order"), "expected a step, found a group within a group"
+        if step != Step(any_order=step.any_order):
+            yield place, "expected nothing beside `any_order`, found a step's keys"
+        if not step.any_order:
+            yield (*place, "any_order"), "expected steps, found an empty list"
+        for number, one in enumerate(step.any_order):
+            yield from _step_problems(one, (*place, "any_order", number), service, seen, inner=True)
+        return
+    if step.expect is UNSET:
+        yield place, "expected `expect` or `any_order`, found neither"
+    else:
+        yield from condition_problems(step.expect, (*place, "expect"))
+    if step.reply is UNSET:
+        yield place, "expected the key 'reply', found none"
+    else:
+        yield from reply_problems(reply_of(step.reply), (*place, "reply"), service)

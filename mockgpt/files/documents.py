@@ -14,7 +14,7 @@ import msgspec.inspect
 import yaml
 from msgspec import Struct
 
-from mockgpt.core.scenario import Place, did_you_mean
+from mockgpt.core.entry import Place, did_you_mean, path_of
 
 Position = tuple[int, int]  # line and column, from 1
 T = TypeVar("T")
@@ -51,8 +51,7 @@ class Document(Struct, frozen=True):
 def error_at(file: str, position: Position | None, place: Place, message: str) -> ScenarioError:
     """Return the error of a place in a file, or in a value that is in no file."""
     where = f"{file}: " if position is None else f"{file}:{position[0]}:{position[1]}: "
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
-    return ScenarioError(where + (f"{path.removeprefix('.')}: " if path else "") + message)
+    return ScenarioError(where + (f"{path_of(place)}: " if place else "") + message)
 
 
 def read_file(name: str, kind: str) -> str:
@@ -234,6 +233,8 @@ def _shown(value: Any) -> str:
 
 def _types(info: Any, place: Place) -> list[Any]:
     """Return what a type allows at a place, as msgspec describes types."""
+    if isinstance(info, msgspec.inspect.Metadata):  # a description
+        return _types(info.type, place)
     if isinstance(info, msgspec.inspect.UnionType):
         return [found for one in info.types for found in _types(one, place)]
     if not place:

@@ -10,7 +10,8 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from mockgpt.core.scenario import Defaults, Loaded, Scenario, problems
+from mockgpt.core.replies import Defaults
+from mockgpt.core.scenario import Loaded, Scenario, problems
 from mockgpt.core.service import Service
 from mockgpt.files.documents import ScenarioError, convert, error_at, read, read_file
 

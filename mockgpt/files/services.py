@@ -10,8 +10,8 @@ from typing import get_args
 from msgspec.structs import replace
 
 from mockgpt.core.decode import DECODED
+from mockgpt.core.entry import Place, did_you_mean
 from mockgpt.core.errors import ANSWERED, PLACEHOLDERS, presets
-from mockgpt.core.scenario import Place, did_you_mean
 from mockgpt.core.service import Dialect, Endpoint, Rule, Service
 from mockgpt.files.documents import ScenarioError, convert, read, read_file
 

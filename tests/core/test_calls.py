@@ -4,7 +4,8 @@ import pytest
 
 from mockgpt.core.calls import Attempt, Calls, retryable
 from mockgpt.core.exchange import Sent
-from mockgpt.core.scenario import Reply, Rule, reply_for
+from mockgpt.core.replies import Reply
+from mockgpt.core.scenario import Rule, reply_for
 
 OK = Sent(200, 1, 1, 0.0, "complete")
 BUSY = Sent(503, 1, 1, 0.0, "complete")

@@ -4,8 +4,10 @@ import openai
 import pytest
 
 from mockgpt import MockGPT
+from mockgpt.core.conditions import TextMatch, When
 from mockgpt.core.errors import ApiError, render
-from mockgpt.core.scenario import Reply, Rule, Scenario, TextMatch, When, replies_of
+from mockgpt.core.replies import Reply
+from mockgpt.core.scenario import Rule, Scenario, replies_of
 from mockgpt.files.documents import ScenarioError
 from mockgpt.files.scenarios import load_scenarios, shipped
 from mockgpt.files.services import load_service
@@ -21,7 +23,7 @@ BROKEN = {
     ),
     "mockgpt: 1\nqqq: []\n": (
         "s.yaml:2:1: qqq: expected a known key, found 'qqq'; "
-        "known are about, defaults, mockgpt, name, retry_window, rules, seed, service"
+        "known are about, defaults, limits, mockgpt, name, retry_window, rules, script, seed, service"
     ),
     "mockgpt: 1\nname: a\nname: b\n": (
         "s.yaml:3:1: name: expected each key once, found 'name' again (first in line 2)"
@@ -62,11 +64,13 @@ BROKEN = {
         "found '(' (missing ), unterminated subpattern at position 0)"
     ),
     "mockgpt: 1\nrules:\n- reply: {}\n": (
-        "s.yaml:3:10: rules[0].reply: expected exactly one of `say`, `filler`, `vectors`, `error`, `attempts`, "
+        "s.yaml:3:10: rules[0].reply: expected exactly one of `say`, `template`, `file`, `filler`, "
+        "`pieces`, `choices`, `vectors`, `similar`, `error`, `raw`, `attempts`, "
         "found none of them"
     ),
     "mockgpt: 1\nrules:\n- reply: {say: a, error: overloaded}\n": (
-        "s.yaml:3:10: rules[0].reply: expected exactly one of `say`, `filler`, `vectors`, `error`, `attempts`, "
+        "s.yaml:3:10: rules[0].reply: expected exactly one of `say`, `template`, `file`, `filler`, "
+        "`pieces`, `choices`, `vectors`, `similar`, `error`, `raw`, `attempts`, "
         "found `say` and `error`"
     ),
     "mockgpt: 1\nrules:\n- reply: {error: overload}\n": (

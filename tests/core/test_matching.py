@@ -2,9 +2,11 @@
 
 import pytest
 
+from mockgpt.core.conditions import TextMatch, When
 from mockgpt.core.matching import Choice, Difference, Miss, choose, differences
-from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Message
-from mockgpt.core.scenario import Edges, Filler, Reply, Rule, TextMatch, When
+from mockgpt.core.replies import Edges, Filler, Reply
+from mockgpt.core.requests import Asked, ChatRequest, CompletionRequest, EmbeddingRequest, Message
+from mockgpt.core.scenario import Rule
 
 CHAT = ChatRequest(
     model="gpt-4",
@@ -18,6 +20,11 @@ CHAT = ChatRequest(
 )
 COMPLETION = CompletionRequest(model="gpt-3.5-turbo", prompts=("I am a", (1, 2)))
 EMBEDDING = EmbeddingRequest(model="text-embedding-ada-002", inputs=("cat", "dog"))
+
+
+def asked(request):
+    return Asked(request=request, body={})
+
 
 MATCHING = [
     (When(), CHAT),
@@ -78,18 +85,18 @@ DIFFERING = [
 
 @pytest.mark.parametrize(("when", "request_"), MATCHING)
 def test_a_match_has_no_differences(when, request_):
-    assert differences(when, request_) == ()
+    assert differences(when, asked(request_)) == ()
 
 
 @pytest.mark.parametrize(("when", "request_", "difference"), DIFFERING)
 def test_a_difference_says_what_was_wanted_and_what_was_got(when, request_, difference):
-    found = differences(when, request_)
+    found = differences(when, asked(request_))
     assert len(found) == 1
     assert difference is None or found[0] == difference
 
 
 def test_all_conditions_that_fail_are_told():
-    found = differences(When(endpoint="completions", user="x", stream=False), CHAT)
+    found = differences(When(endpoint="completions", user="x", stream=False), asked(CHAT))
     assert [difference.key for difference in found] == ["endpoint", "user", "stream"]
 
 
@@ -99,7 +106,7 @@ def test_the_first_rule_that_holds_answers():
         Rule(id="yes", when=When(endpoint="chat"), reply="b"),
         Rule(id="later", reply="c"),
     )
-    assert choose(rules, CHAT) == Choice(rules[1])
+    assert choose(rules, asked(CHAT)) == Choice(rules[1])
 
 
 def test_a_miss_names_the_nearest_rule():
@@ -108,14 +115,14 @@ def test_a_miss_names_the_nearest_rule():
         Rule(id="near", when=When(user=TextMatch(contains="Rome"), stream=True), reply="b"),
         Rule(id="as-near", when=When(user="y"), reply="c"),
     )
-    miss = choose(rules, CHAT)
+    miss = choose(rules, asked(CHAT))
     assert isinstance(miss, Miss)
     assert miss.nearest is rules[1]
     assert [difference.key for difference in miss.differences] == ["user"]
 
 
 def test_without_rules_a_miss_has_no_nearest():
-    assert choose((), CHAT) == Miss(None)
+    assert choose((), asked(CHAT)) == Miss(None)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +138,7 @@ def test_without_rules_a_miss_has_no_nearest():
     ],
 )
 def test_a_reply_answers_only_what_it_fits(reply, request_, fits):
-    chosen = choose((Rule(id="r", reply=reply),), request_)
+    chosen = choose((Rule(id="r", reply=reply),), asked(request_))
     assert isinstance(chosen, Choice) is fits
     if not fits:
         assert chosen.differences[0].key == "reply"

@@ -71,7 +71,11 @@ def test_short_strings():
     assert exact >= EXACT
 
 
-@pytest.mark.parametrize(("kinds", "bound"), BOUNDS, ids=lambda value: str(value)[:20])
+@pytest.mark.parametrize(
+    ("kinds", "bound"),
+    BOUNDS,
+    ids=lambda value: "+".join(sorted(value))[:20] if isinstance(value, set) else str(value),
+)
 def test_mean_error_of_a_group(kinds, bound):
     errors = [error(case) for case in TEXTS if case["kind"] in kinds]
     assert len(errors) == len(kinds)

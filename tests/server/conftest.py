@@ -14,7 +14,9 @@ from typing import NamedTuple, Self
 import pytest
 
 from mockgpt import MockGPT
-from mockgpt.core.scenario import Reply, Rule, Scenario, When
+from mockgpt.core.conditions import When
+from mockgpt.core.replies import Reply
+from mockgpt.core.scenario import Rule, Scenario
 
 _PATIENCE = 5  # seconds until a silent server is a failure
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

@@ -8,9 +8,11 @@ import openai
 import pytest
 
 from mockgpt import MockGPT
+from mockgpt.core.conditions import TextMatch, When
 from mockgpt.core.faults import Disconnect, ErrorEvent, Latency, NoDone, Place, Stall, Torture
 from mockgpt.core.pace import Pace
-from mockgpt.core.scenario import Defaults, Reply, Rule, Scenario, TextMatch, When
+from mockgpt.core.replies import Defaults, Reply
+from mockgpt.core.scenario import Rule, Scenario
 
 
 def serve(*rules, defaults=None, **options):

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mockgpt.core.scenario import Usage
+from mockgpt.core.replies import Usage
 
 HELLO = {"messages": [{"role": "user", "content": "hi"}]}
 TEXT = 'Hi \u2028\u2029\u0085 中文 \U0001f600 "q" \\ \n\t\x01\x7f é'
