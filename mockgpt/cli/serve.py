@@ -1,131 +1,74 @@
-"""The command line: `mockgpt serve` and `mockgpt tokens`. The only module that prints."""
+"""`mockgpt serve`: the server on a terminal, with a line per request."""
 
 import asyncio
 import os
-import re
 import signal
 import socket
-import sys
-from collections.abc import Callable
 from typing import Any, get_args
 
 import click
 
 from mockgpt import __version__
-from mockgpt.core import tokens
+from mockgpt.cli.options import Listen, Size, Unusable, option
 from mockgpt.core.exchange import Exchange
 from mockgpt.core.service import Dialect
 
 
-class _Unusable(click.ClickException):
-    """A file or an option that the user must mend: one line on standard error."""
-
-    exit_code = 2
-
-
-def _option(*names: str, **settings: Any) -> Callable[[Any], Any]:
-    """Return an option that is an environment variable too: `--max-body` is MOCKGPT_MAX_BODY."""
-    variable = "MOCKGPT_" + names[-1].removeprefix("--").replace("-", "_").upper()
-    return click.option(*names, envvar=variable, show_envvar=True, show_default=True, **settings)
-
-
-class _Listen(click.ParamType[tuple[str, int]]):
-    """HOST:PORT, [HOST]:PORT for IPv6, or a PORT of the loopback interface."""
-
-    name = "host:port"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, int]:
-        if isinstance(value, tuple):
-            return value
-        host, _, port = str(value).rpartition(":")
-        if not (port.isascii() and port.isdigit() and int(port) < 2**16):
-            self.fail(
-                f"expected HOST:PORT with a port from 0 to 65535, found '{value}'", param, ctx
-            )
-        return host.strip("[]") or "127.0.0.1", int(port)
-
-
-_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-
-
-class _Size(click.ParamType[int]):
-    """A size in bytes, or with a unit: 16MiB, 500KB."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        found = re.fullmatch(r"([1-9][0-9]{0,12}) ?([a-z]*)", str(value).strip().lower())
-        if found is None or found[2] not in _UNITS:
-            self.fail(f"expected a size such as 16MiB or 1000000, found '{value}'", param, ctx)
-        return int(found[1]) * _UNITS[found[2]]
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="mockgpt %(version)s")
-def main() -> None:
-    """Stand in locally for the OpenAI-compatible service at openai.pgpt.cloud.
-
-    For testing its clients offline: the same endpoints, schemas, streams and errors.
-    """
-
-
-@main.command()
+@click.command("serve")
 @click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1)
-@_option(
+@option(
     "--listen",
-    type=_Listen(),
+    type=Listen(),
     default="127.0.0.1:8080",
     help="Where to listen; port 0 picks a free one.",
 )
-@_option(
+@option(
     "--seed",
     type=int,
     default=None,
     help="Seed of ids and filler.  [default: the scenario's, or 0]",
 )
-@_option(
+@option(
     "--clock",
     type=click.Choice(["frozen", "real"]),
     default="frozen",
     help="What `created` says: always the same second, or the time.",
 )
-@_option(
+@option(
     "--api-key",
     multiple=True,
     metavar="KEY",
     help="Accept only this key; repeatable. By default any key is accepted.",
 )
-@_option(
+@option(
     "--errors",
     type=click.Choice(get_args(Dialect)),
     default="openai",
     help="In whose words and shape errors are answered.",
 )
-@_option(
+@option(
     "--on-miss",
     type=click.Choice(["error", "filler"]),
     default=None,
     help="What no rule answers.  [default: error with a scenario, else filler]",
 )
-@_option(
+@option(
     "--speed",
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
     help="Divide every wait of a pace or fault by this.",
 )
-@_option("--strict", is_flag=True, help="Refuse parameters that are otherwise ignored.")
-@_option("--service", default="pgpt", metavar="NAME|FILE", help="The service to imitate.")
-@_option("--max-body", type=_Size(), default="16MiB", help="Largest request body that is accepted.")
-@_option(
+@option("--strict", is_flag=True, help="Refuse parameters that are otherwise ignored.")
+@option("--service", default="pgpt", metavar="NAME|FILE", help="The service to imitate.")
+@option("--max-body", type=Size(), default="16MiB", help="Largest request body that is accepted.")
+@option(
     "--tokenizer",
     type=click.Choice(["fake", "exact"]),
     default="fake",
     help="Count tokens by rules, or truly with ranks on this disk.",
 )
-@_option("-q", "--quiet", is_flag=True, help="No line per request.")
-def serve(
+@option("-q", "--quiet", is_flag=True, help="No line per request.")
+def command(
     scenarios: tuple[str, ...],
     listen: tuple[str, int],
     *,
@@ -151,7 +94,7 @@ def serve(
             **options,
         )
     except (ScenarioError, ExactTokensUnavailable, ValueError) as error:
-        raise _Unusable(str(error)) from error
+        raise Unusable(str(error)) from error
     host, port = listen
     try:
         listener = bind(host, port)
@@ -224,26 +167,3 @@ def _print_exchange(exchange: Exchange) -> None:
         parts.append(f"{exchange.error}: {exchange.message}")
     line = "  ".join(parts)
     click.echo("".join(c if c.isprintable() else "?" for c in line), err=True)
-
-
-@main.command("tokens")
-@click.argument("text", required=False)
-@_option(
-    "--tokenizer",
-    type=click.Choice(["fake", "exact"]),
-    default="fake",
-    help="Count tokens by rules, or truly with ranks on this disk.",
-)
-def count_tokens(text: str | None, tokenizer: str) -> None:
-    """Show how TEXT, or standard input, is cut into tokens, and count them."""
-    from mockgpt.files.exact import ExactTokensUnavailable, load_split
-
-    if text is None:
-        text = sys.stdin.buffer.read().decode("utf-8", "replace")
-    try:
-        split = load_split() if tokenizer == "exact" else tokens.split
-    except ExactTokensUnavailable as error:
-        raise _Unusable(str(error)) from error
-    pieces = split(text)
-    click.echo("|".join(pieces))
-    click.echo(f"{len(pieces)} tokens")

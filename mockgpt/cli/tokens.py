@@ -1,0 +1,31 @@
+"""`mockgpt tokens`: how a text is cut into tokens."""
+
+import sys
+
+import click
+
+from mockgpt.cli.options import Unusable, option
+from mockgpt.core import tokens
+
+
+@click.command("tokens")
+@click.argument("text", required=False)
+@option(
+    "--tokenizer",
+    type=click.Choice(["fake", "exact"]),
+    default="fake",
+    help="Count tokens by rules, or truly with ranks on this disk.",
+)
+def command(text: str | None, tokenizer: str) -> None:
+    """Show how TEXT, or standard input, is cut into tokens, and count them."""
+    from mockgpt.files.exact import ExactTokensUnavailable, load_split
+
+    if text is None:
+        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+    try:
+        split = load_split() if tokenizer == "exact" else tokens.split
+    except ExactTokensUnavailable as error:
+        raise Unusable(str(error)) from error
+    pieces = split(text)
+    click.echo("|".join(pieces))
+    click.echo(f"{len(pieces)} tokens")
