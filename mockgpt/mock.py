@@ -9,14 +9,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypedDict, Unpack
 
 import msgspec
-from msgspec import UNSET
 
 from mockgpt.core import tokens
-from mockgpt.core.engine import Engine, OnMiss, Settings
+from mockgpt.core.clock import Clock
+from mockgpt.core.engine import Engine
 from mockgpt.core.entry import did_you_mean
 from mockgpt.core.exchange import Journal
+from mockgpt.core.playing import OnMiss
 from mockgpt.core.scenario import Scenario
 from mockgpt.core.service import Dialect
+from mockgpt.core.session import Settings
 from mockgpt.core.verdict import CODES
 from mockgpt.files.exact import load_split
 from mockgpt.files.scenarios import load_scenarios
@@ -27,7 +29,7 @@ from mockgpt.server.run import ServerThread, bind, url_of
 if TYPE_CHECKING:
     from aiohttp import web
 
-FROZEN = 1_686_986_070  # `created` of the documentation's first example: 2023-06-17T07:14:30Z
+FROZEN = 1_686_986_070.0  # `created` of the documentation's first example: 2023-06-17T07:14:30Z
 API_KEY = "sk-mock"  # any key will do; clients refuse to start without one
 
 
@@ -58,7 +60,6 @@ def build(*scenarios: str | PathLike[str] | Scenario, **options: Unpack[Options]
     service = load_service(options.get("service", "pgpt"))
     loaded = load_scenarios(scenarios, service, seed=options.get("seed"))
     settings = Settings(
-        seed=0 if loaded.scenario.seed is UNSET else loaded.scenario.seed,
         api_keys=frozenset(options.get("api_keys", ())),
         dialect=options.get("errors", "openai"),
         strict=options.get("strict", False),
@@ -67,7 +68,8 @@ def build(*scenarios: str | PathLike[str] | Scenario, **options: Unpack[Options]
         on_miss=options.get("on_miss"),
     )
     engine = Engine(loaded, service, settings)
-    clock = time.time if options.get("clock") == "real" else lambda: float(FROZEN)
+    frozen = options.get("clock") != "real"
+    clock = Clock((lambda: FROZEN) if frozen else time.time, time.monotonic, frozen=frozen)
     return Handler(engine, clock, options.get("max_body", MAX_BODY), options.get("observer"))
 
 
@@ -165,12 +167,12 @@ class MockGPT:
     def journal(self) -> Journal:
         """The exchanges so far, complete for every response that a client has read to its end."""
         self._settle()
-        return self._handler.engine.journal
+        return self._handler.engine.default.journal
 
     def reset(self) -> None:
         """Begin anew: an empty journal, no findings, every rule at its first call."""
         self._settle()
-        self._handler.engine.reset()
+        self._handler.engine.default.reset()
 
     def _settle(self) -> None:
         thread = self._thread
@@ -181,17 +183,17 @@ class MockGPT:
         """Raise AssertionError for what should not have happened, such as a refused request.
 
         `allow` names findings that are expected: `refused_request`, `unmatched_request`,
-        `beyond_script`. Raises ValueError for another name.
+        `beyond_script`, `unmet_step`, `late_request`. Raises ValueError for another name.
         """
         if isinstance(allow, str) or not CODES.issuperset(allow):
             raise ValueError(f"allow={allow!r}: expected a list of {', '.join(sorted(CODES))}")
         self._settle()
-        found = [f for f in self._handler.engine.findings if f.code not in allow]
+        found = [f for f in self._handler.engine.default.findings() if f.code not in allow]
         if not found:
             return
         lines = [f"mockgpt: {len(found)} finding{'s' if len(found) > 1 else ''}"]
         lines += [f"  {finding.code}: {finding.message}" for finding in found]
-        bug = next((f.exchange.bug for f in found if f.exchange.bug is not None), None)
+        bug = next((f.exchange.bug for f in found if f.exchange and f.exchange.bug), None)
         raise AssertionError("\n".join(lines)) from bug
 
     def __enter__(self) -> Self:

@@ -14,7 +14,7 @@ import pytest
 
 import mockgpt
 from mockgpt import MockGPT, create_app
-from mockgpt.core import engine as engine_module
+from mockgpt.core import session as session_module
 from mockgpt.core.conditions import When
 from mockgpt.core.plan import Data
 from mockgpt.core.replies import Reply
@@ -203,7 +203,7 @@ def test_a_bug_is_visible_and_raised_in_the_test(monkeypatch, caplog):
     def broken(*_, **__):
         raise ZeroDivisionError("by design")
 
-    monkeypatch.setattr(engine_module, "make", broken)
+    monkeypatch.setattr(session_module, "make", broken)
     with MockGPT() as mock:
         response, data = ask(mock, hello())
         assert response.status == 500
@@ -429,7 +429,7 @@ def test_a_request_that_is_still_open_when_the_server_stops_is_recorded():
         connection.putrequest("POST", CHAT)
         connection.putheader("content-length", "100")
         connection.endheaders(b"{")
-        while not mock._handler.engine.journal and connection.sock is None:
+        while not mock._handler.engine.default.journal and connection.sock is None:
             pass
         ask(mock, hello())
     connection.close()

@@ -115,7 +115,9 @@ async def _serve(handler: Any, listener: socket.socket, *, key: str, quiet: bool
         # Not loop.add_signal_handler: Windows has none.
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     async with serving(handler, listener):
-        _print_banner(url_of(listener), handler.engine.scenario.name, key=key, quiet=quiet)
+        _print_banner(
+            url_of(listener), handler.engine.default.loaded.scenario.name, key=key, quiet=quiet
+        )
         await stop.wait()
 
 

@@ -8,10 +8,12 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
+from mockgpt.core import keys
 from mockgpt.core.answers import Answer, Embedded, Said
 from mockgpt.core.encode import chat, completions, embeddings
 from mockgpt.core.encode.text import Form, events
 from mockgpt.core.errors import ApiError
+from mockgpt.core.exchange import Incoming
 from mockgpt.core.plan import Data
 from mockgpt.core.requests import EmbeddingRequest, Request
 from mockgpt.core.service import Endpoint, Service
@@ -80,6 +82,36 @@ def encode(request: Request, answer: Answer) -> bytes | Iterator[Data]:
         case said:
             form = _STREAMS[endpoint]
             return events(form, answer, said, include_usage=request.include_usage)
+
+
+def refusal(
+    incoming: Incoming,
+    route: Route | None,
+    presented: tuple[str, ...],
+    accepted: frozenset[str],
+    service: Service,
+) -> ApiError | None:
+    """Return what refuses a request before its body is looked at."""
+    if route is None:
+        return ApiError("unknown_url", {"method": incoming.method, "path": incoming.path})
+    if incoming.method == "OPTIONS":
+        return None  # browsers send their pre-flight without a key
+    if route.endpoint.state != "served":
+        return unserved(route.endpoint, service)
+    methods = allowed(route.endpoint)
+    if incoming.method not in methods:
+        values = {"method": incoming.method, "path": incoming.path, "allow": ", ".join(methods)}
+        return ApiError("method_not_allowed", values)
+    error = keys.refusal(presented, accepted)
+    if error is None and incoming.trouble:
+        return ApiError(incoming.trouble, incoming.trouble_values)
+    return error
+
+
+def allowed(endpoint: Endpoint) -> tuple[str, ...]:
+    """Return the methods of an endpoint."""
+    head = ("HEAD",) if "GET" in endpoint.methods else ()
+    return (*endpoint.methods, *head, "OPTIONS")
 
 
 def unserved(endpoint: Endpoint, service: Service) -> ApiError:

@@ -13,17 +13,20 @@ Ending = Literal["complete", "client_left", "aborted"]
 
 
 class Incoming(Struct, frozen=True, kw_only=True):
-    """One HTTP request. Header names are lower-case; `at` is in seconds of the injected clock.
+    """One HTTP request, with lower-case header names.
+
+    `at` and `elapsed` are the injected clock's, in seconds: what time it is, and how much passed.
 
     `trouble` is an error of the catalogue where the body could not be read, with its placeholders.
     """
 
-    method: str
-    path: str  # percent-encoded, without the query
+    method: str = ""
+    path: str = ""  # percent-encoded, without the query
     query: str = ""
     headers: Mapping[str, str] = {}
     body: bytes = b""
     at: float = 0.0
+    elapsed: float = 0.0
     trouble: str = ""
     trouble_values: dict[str, str | int] = {}
 
@@ -43,11 +46,14 @@ class Exchange(Struct, frozen=True, kw_only=True):
 
     `rule` is the id of the rule that answered, None for filler; `call` and `attempt` count from 1 what
     it answered. `error` is the catalogue's name of
-    the error that was answered, and `message` what the client was told. `sent` is None where
+    the error that was answered, `limit` the limit that was behind it, and `message` what the client
+    was told. `sent` is None where
     the connection was gone before a byte was written.
     """
 
+    session: str = "default"
     at: float
+    elapsed: float = 0.0
     method: str = ""
     path: str = ""
     headers: Mapping[str, str] = {}
@@ -60,6 +66,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     attempt: int = 0
     ignored: tuple[str, ...] = ()
     error: str | None = None
+    limit: str | None = None
     message: str = ""
     usage: Usage | None = None
     bug: Exception | None = None

@@ -47,14 +47,23 @@ class Miss(Struct, frozen=True):
     nearest: Rule | None
     differences: tuple[Difference, ...] = ()
 
-    def explained(self, places: Mapping[str, str]) -> str:
-        """Say why nothing answers; `places` are the rules' files and lines, by their ids."""
-        if self.nearest is None:
-            return "the scenario has no rules"
-        rule = self.nearest.id
-        where = f"{places[rule]} " if rule in places else ""
-        told = "; ".join(f"{d.key}: wanted {d.wanted}, got {d.got}" for d in self.differences)
-        return f"nearest is {where}rule '{rule}' ({told})"
+
+def explained(step: Choice | Miss, rule: Choice | Miss, places: Mapping[str, str]) -> str:
+    """Say why no step and no rule answers; `places` are their files and lines, by their ids."""
+    told = [
+        f"{what} {_told(miss, kind, places)}"
+        for what, kind, miss in (("due is", "step", step), ("nearest is", "rule", rule))
+        if isinstance(miss, Miss) and miss.nearest is not None
+    ]
+    return "; ".join(told) or "the scenario has no rules"
+
+
+def _told(miss: Miss, kind: str, places: Mapping[str, str]) -> str:
+    assert miss.nearest is not None, "asked for a miss that has one"
+    name = miss.nearest.id
+    where = f"{places[name]} " if name in places else ""
+    told = "; ".join(f"{d.key}: wanted {d.wanted}, got {d.got}" for d in miss.differences)
+    return f"{where}{kind} '{name}' ({told})"
 
 
 def choose(rules: Sequence[Rule], asked: Asked) -> Choice | Miss:

@@ -11,7 +11,7 @@ from mockgpt.core.decode import Decoded, model_not_found
 from mockgpt.core.draws import between, draw, uuid4
 from mockgpt.core.encode import models
 from mockgpt.core.encode.sse import json_bytes
-from mockgpt.core.endpoints import Route, encode
+from mockgpt.core.endpoints import Route, allowed, encode
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.injection import Occasion, faulty
@@ -24,12 +24,16 @@ _HEADER_SHOWN = 1_000  # characters of a header that repeats what the client sen
 
 
 class Manner(Struct, frozen=True, kw_only=True):
-    """In whose manner responses are made, and from which seed. `speed` divides every wait."""
+    """In whose manner responses are made, and from which seed. `speed` divides every wait.
+
+    `headers` stand on every response, besides the service's.
+    """
 
     service: Service
     dialect: Dialect
     seed: int
     speed: float
+    headers: Headers = ()
 
 
 def refused(errors: tuple[ApiError, ...], manner: Manner, key: bytes) -> tuple[Plan, str]:
@@ -122,18 +126,13 @@ def disturbed(
     return plan if manner.speed == 1 else hurried(plan, manner.speed)
 
 
-def allowed(endpoint: Endpoint) -> tuple[str, ...]:
-    """Return the methods of an endpoint."""
-    head = ("HEAD",) if "GET" in endpoint.methods else ()
-    return (*endpoint.methods, *head, "OPTIONS")
-
-
 def _common(manner: Manner, key: bytes) -> Headers:
     request_id = uuid4(draw(manner.seed, key, "request id"))
-    return tuple(
+    own = tuple(
         (name, text.format_map({"request_id": request_id}))
         for name, text in manner.service.headers.items()
     )
+    return (*own, *manner.headers)
 
 
 def _filled(headers: dict[str, str], model: str, manner: Manner, key: bytes) -> Headers:

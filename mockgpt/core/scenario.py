@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
 
 from mockgpt.core.conditions import When, condition_problems
 from mockgpt.core.entry import Entry, Place, Problem, path_of
@@ -113,6 +114,44 @@ def steps_of(script: tuple[Step, ...]) -> Iterator[Step]:
             yield step
         else:
             yield from step.any_order
+
+
+def entries_of(scenario: Scenario) -> Iterator[tuple[Place, Rule | Step]]:
+    """Yield the rules and single steps of a scenario with their places."""
+    for index, step in enumerate(scenario.script):
+        if step.any_order is UNSET:
+            yield ("script", index), step
+        else:
+            for number, one in enumerate(step.any_order):
+                yield ("script", index, "any_order", number), one
+    for index, rule in enumerate(scenario.rules):
+        yield ("rules", index), rule
+
+
+def numbered(scenario: Scenario, steps: Iterator[int], rules: Iterator[int]) -> Scenario:
+    """Give ids to the steps and rules that have none: `step-1`, `rule-1`, by their positions."""
+
+    def named(step: Step) -> Step:
+        if step.any_order is not UNSET:
+            return replace(step, any_order=tuple(map(named, step.any_order)))
+        number = next(steps)
+        return replace(step, id=step.id or f"step-{number}")
+
+    return replace(
+        scenario,
+        script=tuple(map(named, scenario.script)),
+        rules=tuple(
+            replace(rule, id=rule.id or f"rule-{number}")
+            for rule, number in zip(scenario.rules, rules, strict=False)
+        ),
+    )
+
+
+def rule_of(step: Step) -> Rule:
+    """Return a step as a rule of one call."""
+    assert step.expect is not UNSET, "the loader refuses a step without `expect`"
+    assert step.reply is not UNSET, "the loader refuses a step without a reply"
+    return Rule(id=step.id, when=step.expect, reply=step.reply)
 
 
 def reply_for(rule: Rule, call: int, attempt: int) -> Reply | None:

@@ -10,8 +10,10 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from mockgpt.core.entry import Place
+from mockgpt.core.limits import Limits
 from mockgpt.core.replies import Defaults
-from mockgpt.core.scenario import Loaded, Scenario, problems
+from mockgpt.core.scenario import Loaded, Scenario, entries_of, numbered, problems
 from mockgpt.core.service import Service
 from mockgpt.files.documents import ScenarioError, convert, error_at, read, read_file
 
@@ -41,28 +43,27 @@ def load_scenarios(
         else _load(fspath(source), service)
         for source in sources
     ]
-    scenarios = [scenario for scenario, _ in loaded]
-    numbers = count(1)
-    rules = [
-        (replace(rule, id=rule.id or f"rule-{number}"), place)
-        for scenario, places in loaded
-        for rule, place, number in zip(scenario.rules, places, numbers, strict=False)
-    ]
+    steps, rules = count(1), count(1)
+    scenarios = [numbered(scenario, steps, rules) for scenario, _ in loaded]
     known: dict[str, str] = {}
-    for rule, place in rules:
-        if rule.id in known:
-            raise ScenarioError(
-                f"{place or 'a scenario'}: expected an id that no other scenario has, found '{rule.id}'"
-            )
-        known[rule.id] = place
-    scenario = Scenario(
+    for scenario, (_, places) in zip(scenarios, loaded, strict=True):
+        for place, entry in entries_of(scenario):
+            if entry.id in known:
+                raise ScenarioError(
+                    f"{places.get(place, 'a scenario')}: expected an id that no other scenario has, "
+                    f"found '{entry.id}'"
+                )
+            known[entry.id] = places.get(place, "")
+    merged = Scenario(
         name=" + ".join(scenario.name for scenario in scenarios),
         seed=_agreed(scenarios, "seed", 0) if seed is None else seed,
         retry_window=_agreed(scenarios, "retry_window", Scenario().retry_window),
         defaults=_agreed(scenarios, "defaults", Defaults()),
-        rules=tuple(rule for rule, _ in rules),
+        limits=_agreed(scenarios, "limits", Limits()),
+        script=tuple(step for scenario in scenarios for step in scenario.script),
+        rules=tuple(rule for scenario in scenarios for rule in scenario.rules),
     )
-    return Loaded(scenario, {rule: place for rule, place in known.items() if place})
+    return Loaded(merged, {name: place for name, place in known.items() if place})
 
 
 def _agreed(scenarios: list[Scenario], key: str, default: Any) -> Any:
@@ -80,16 +81,16 @@ def _agreed(scenarios: list[Scenario], key: str, default: Any) -> Any:
     return values[0] if values else default
 
 
-Rules = tuple[Scenario, list[str]]  # a scenario, and the place of each of its rules
+Placed = tuple[Scenario, dict[Place, str]]  # a scenario, and files and lines of its parts
 
 
-def _checked(scenario: Scenario, service: Service) -> Rules:
+def _checked(scenario: Scenario, service: Service) -> Placed:
     for place, message in problems(scenario, service):
         raise error_at(f"scenario '{scenario.name or 'in Python'}'", None, place, message)
-    return scenario, ["" for _ in scenario.rules]
+    return scenario, {}
 
 
-def _load(source: str, service: Service) -> Rules:
+def _load(source: str, service: Service) -> Placed:
     path = Path(source)
     if "." not in source and "/" not in source and "\\" not in source:
         known = shipped()
@@ -105,7 +106,5 @@ def _load(source: str, service: Service) -> Rules:
         raise document.error((), "expected `mockgpt: 1`, the version of the language, found none")
     for place, message in problems(scenario, service):
         raise document.error(place, message)
-    places = [
-        f"{source}:{document.values['rules', index][0]}" for index in range(len(scenario.rules))
-    ]
+    places = {place: f"{source}:{document.values[place][0]}" for place, _ in entries_of(scenario)}
     return replace(scenario, name=scenario.name or path.stem), places

@@ -13,8 +13,10 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 from msgspec.structs import replace
 
-from mockgpt.core.engine import Engine, Outcome
+from mockgpt.core.clock import Clock
+from mockgpt.core.engine import Engine
 from mockgpt.core.exchange import Exchange, Incoming, Sent
+from mockgpt.core.session import Outcome
 from mockgpt.server.send import Sender, complete
 
 MAX_BODY = 16 * 2**20  # bytes
@@ -27,7 +29,6 @@ _ENCODINGS = {
     "zstd",
 }  # aiohttp's, where it has the packages
 
-Clock = Callable[[], float]
 Observer = Callable[[Exchange], None]
 
 log = logging.getLogger("mockgpt")
@@ -44,7 +45,7 @@ class Handler:
         observer: Observer | None = None,
     ) -> None:
         self.engine = engine
-        self._clock = clock
+        self.clock = clock
         self._max_body = max_body
         self._observer = observer
 
@@ -52,9 +53,7 @@ class Handler:
         """Answer one request."""
         incoming = self._incoming(request)
         sender = Sender(request, incoming.at)
-        outcome = Outcome(
-            iter(()), Exchange(at=incoming.at, method=incoming.method, path=incoming.path)
-        )
+        outcome: Outcome | None = None
         try:
             incoming = await self._with_body(incoming, request)
             outcome = self.engine.answer(incoming)
@@ -67,13 +66,13 @@ class Handler:
             sender.abort("reset")  # too late for another answer
             return sender.response
         finally:
-            self._record(outcome, sender.sent)
+            self._record(outcome or self.engine.begun(incoming), sender.sent)
 
     def refuse(self, reason: str) -> web.Response:
         """Answer bytes that never became a request; the connection closes after it."""
-        at = self._clock()
-        outcome = self.engine.malformed(reason, at)
-        response, sent = complete(outcome.plan, at)
+        incoming = Incoming(at=self.clock.now(), elapsed=self.clock.elapsed())
+        outcome = self.engine.default.malformed(incoming, reason)
+        response, sent = complete(outcome.plan, incoming.at)
         response.force_close()
         self._record(outcome, sent)
         return response
@@ -90,7 +89,8 @@ class Handler:
             path=path,
             query=query,
             headers={name.lower(): _text(value) for name, value in request.headers.items()},
-            at=self._clock(),
+            at=self.clock.now(),
+            elapsed=self.clock.elapsed(),
         )
 
     async def _with_body(self, incoming: Incoming, request: web.BaseRequest) -> Incoming:

@@ -30,12 +30,13 @@ class Case(msgspec.Struct, forbid_unknown_fields=True):
     )
     scenarios: list[str] = []
     rules: list[dict] = []
+    script: list[dict] = []
     options: dict = {}
     trouble: dict = {}
 
     def sources(self):
-        inline = msgspec.convert({"rules": self.rules}, Scenario)
-        return [*self.scenarios, *([inline] if self.rules else [])]
+        inline = {"rules": self.rules, "script": self.script}
+        return [*self.scenarios, msgspec.convert(inline, Scenario)]
 
     def bytes(self):
         if self.text is not None:
@@ -59,13 +60,17 @@ def played(case):
         path=case.path,
         headers=case.headers,
         body=case.bytes(),
-        at=float(FROZEN),
+        at=FROZEN,
         trouble=case.trouble.get("name", ""),
         trouble_values=case.trouble.get("values", {}),
     )
     match case.trouble.get("name"):
         case "malformed_http":
-            outcome = handler.engine.malformed(case.trouble["values"]["reason"], float(FROZEN))
+            reason = case.trouble["values"]["reason"]
+            outcome = handler.engine.default.malformed(incoming, reason)
+        case "session_closed":
+            handler.engine.default.closed = True
+            outcome = handler.engine.answer(incoming)
         case "mockgpt_bug":
             outcome = handler.engine.fail(incoming, ValueError("an example"))
         case _:

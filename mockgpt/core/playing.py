@@ -1,0 +1,68 @@
+"""How far a scenario has been played: calls and attempts of its rules, steps of its script.
+
+Which rule or step answers a request is decided here, once, with what has been answered so far.
+"""
+
+from typing import Literal
+
+from mockgpt.core.calls import Attempt, Calls
+from mockgpt.core.errors import ApiError
+from mockgpt.core.matching import Choice, choose, explained
+from mockgpt.core.pace import seconds
+from mockgpt.core.replies import Filler, Reply
+from mockgpt.core.requests import Asked
+from mockgpt.core.scenario import Loaded, Rule, due, replies_of, reply_for, rule_of, steps_of
+
+UNSCRIPTED = Rule(id="(filler)", reply=Reply(filler=Filler()))
+
+OnMiss = Literal["error", "filler"]
+
+
+class Play:
+    """A scenario, and what it has answered: `met` has the ids of the script's steps so far."""
+
+    def __init__(self, loaded: Loaded, on_miss: OnMiss | None) -> None:
+        scenario = loaded.scenario
+        self.calls = Calls(seconds(scenario.retry_window))
+        self.met: frozenset[str] = frozenset()
+        self._scenario = scenario
+        self._places = loaded.places
+        self._steps = {step.id: rule_of(step) for step in steps_of(scenario.script)}
+        self._rules = self._steps | {rule.id: rule for rule in scenario.rules}
+        self._on_miss = on_miss or ("error" if self._rules else "filler")
+
+    def attempt(self, content: bytes, retries: int, asked: Asked, at: float) -> Attempt | ApiError:
+        """Return which attempt of which call a request is, or why nothing answers it.
+
+        `content` is equal for equal requests, `retries` what the client says of its retries, `at`
+        in seconds. A script's next step comes first, then the rules.
+        """
+        further = self.calls.further(content, retries, at)
+        if further is not None:
+            return further
+        steps = [self._steps[step.id] for step in due(self._scenario.script, self.met)]
+        step = choose(steps, asked)
+        if isinstance(step, Choice):
+            self.met |= {step.rule.id}
+            return self.calls.begin(content, step.rule.id)
+        chosen = choose(self._scenario.rules, asked)
+        if isinstance(chosen, Choice):
+            return self.calls.begin(content, chosen.rule.id)
+        if self._on_miss == "filler":
+            return self.calls.begin(content, UNSCRIPTED.id)
+        if self._steps and not steps and not self._scenario.rules:
+            return ApiError("script_over", {"calls": len(self.met)})
+        return ApiError("no_rule_answers", {"why": explained(step, chosen, self._places)})
+
+    def rule(self, attempt: Attempt) -> Rule:
+        """Return the rule, or the step as a rule, that an attempt belongs to."""
+        return self._rules.get(attempt.rule, UNSCRIPTED)
+
+    def reply(self, attempt: Attempt) -> Reply | ApiError:
+        """Return the reply to an attempt; past the end of a rule's list that is an error."""
+        rule = self.rule(attempt)
+        reply = reply_for(rule, attempt.call, attempt.attempt)
+        if reply is not None:
+            return reply
+        place = f"{self._places.get(rule.id, '')} rule '{rule.id}'".strip()
+        return ApiError("replies_used_up", {"rule": place, "calls": len(replies_of(rule))})

@@ -1,0 +1,299 @@
+"""One session: what a scenario has answered so far, its journal and its findings.
+
+It decides answers and touches no socket, file or clock; the edges hand it what came in and tell it
+what was sent.
+"""
+
+import re
+from collections import OrderedDict, deque
+from functools import lru_cache
+from typing import Any
+
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from mockgpt.core import keys, tokens, vectors
+from mockgpt.core.answers import Makings, Split, make
+from mockgpt.core.calls import Attempt
+from mockgpt.core.decode import Decoded, decode
+from mockgpt.core.draws import draw
+from mockgpt.core.endpoints import find, refusal
+from mockgpt.core.errors import ApiError
+from mockgpt.core.exchange import Exchange, Incoming, Journal, Sent
+from mockgpt.core.limits import Granted, Limits, Quotas, refusal_error
+from mockgpt.core.matching import meant_for
+from mockgpt.core.plan import Plan
+from mockgpt.core.playing import UNSCRIPTED, OnMiss, Play
+from mockgpt.core.requests import Asked
+from mockgpt.core.responses import (
+    Manner,
+    answered,
+    disturbed,
+    failed,
+    listed,
+    preflight,
+    refused,
+)
+from mockgpt.core.scenario import Loaded
+from mockgpt.core.service import Dialect, Endpoint, Service
+from mockgpt.core.verdict import Finding, findings, unmet_steps
+
+_FINDINGS = 1_000
+_VECTORS = 256  # kept for texts that come again
+_REMEMBERED = 65_536  # distinct requests whose repetitions are told apart
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """How a session behaves; the command line's options, as values."""
+
+    api_keys: frozenset[str] = frozenset()
+    dialect: Dialect = "openai"
+    strict: bool = False
+    split: Split = tokens.split
+    speed: float = 1.0
+    on_miss: OnMiss | None = None  # None: an error where there are rules, else filler
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """A decided response, its record but for what will really be sent, and what its end concerns."""
+
+    session: "Session"
+    plan: Plan
+    exchange: Exchange
+    content: bytes = b""
+    attempt: Attempt | None = None
+    granted: Granted | None = None
+
+
+class _Case(Struct, frozen=True, kw_only=True):
+    """A request on its way to an answer: what is known of it so far."""
+
+    incoming: Incoming
+    presented: tuple[str, ...]
+    content: bytes  # equal for equal requests
+    key: bytes  # of this one's draws
+    manner: Manner
+    exchange: Exchange
+
+
+class Session:
+    """Answers the requests of one test by a scenario, in the manner of a service."""
+
+    def __init__(self, name: str, loaded: Loaded, service: Service, settings: Settings) -> None:
+        self.name = name
+        self.settings = settings
+        self.closed = False
+        self._service = service
+        self._embed = lru_cache(maxsize=_VECTORS)(vectors.embed)
+        self._count = (
+            tokens.count
+            if settings.split is tokens.split
+            else lambda text: len(settings.split(text))
+        )
+        self.load(loaded)
+        self.reset()
+
+    def load(self, loaded: Loaded) -> None:
+        """Answer by this scenario from now on, every rule at its first call."""
+        self.loaded = loaded
+        scenario = loaded.scenario
+        self._seed = 0 if scenario.seed is UNSET else scenario.seed
+        self._manner = Manner(
+            service=self._service,
+            dialect=self.settings.dialect,
+            seed=self._seed,
+            speed=self.settings.speed,
+        )
+        self._begin()
+
+    def reset(self) -> None:
+        """Begin anew: no journal, no findings, and every rule at its first call."""
+        self.journal = Journal()
+        self._findings: deque[Finding] = deque(maxlen=_FINDINGS)  # outlive the journal's entries
+        self._seen: OrderedDict[bytes, int] = OrderedDict()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._play = Play(self.loaded, self.settings.on_miss)
+        self._quotas = Quotas(self.loaded.scenario.limits)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what should not have happened so far, and the steps that nothing has met."""
+        script = self.loaded.scenario.script
+        return (*self._findings, *unmet_steps(script, self._play.met, self.loaded.places))
+
+    def answer(self, incoming: Incoming, presented: tuple[str, ...]) -> Outcome:
+        """Decide the response to a request with these API keys."""
+        case = self._case(incoming, presented)
+        route = find(incoming.path, self._service)
+        error = refusal(incoming, route, presented, self.settings.api_keys, self._service)
+        if error is not None:
+            return self._refuse(case, error)
+        assert route is not None, "an unknown path is a refusal"
+        case = _with(case, endpoint=route.endpoint.name)
+        if incoming.method == "OPTIONS":
+            return self._outcome(case, preflight(incoming, route.endpoint, case.manner, case.key))
+        if route.endpoint.name == "models":
+            models = listed(route, case.manner, case.key)
+            if isinstance(models, ApiError):
+                return self._refuse(case, models)
+            return self._outcome(case, models)
+        decoded = decode(
+            incoming.body,
+            incoming.headers.get("content-type"),
+            endpoint=route.endpoint,
+            path_model=route.model,
+            service=self._service,
+            count=self._count,
+            strict=self.settings.strict,
+        )
+        if not isinstance(decoded, Decoded):
+            return self._refuse(case, *decoded)
+        case = _with(case, request=decoded.request, ignored=decoded.ignored)
+        if self.loaded.scenario.limits == Limits():
+            return self._reply(case, decoded, route.endpoint)
+        return self._limited(case, decoded, route.endpoint)
+
+    def late(self, incoming: Incoming) -> Outcome:
+        """Answer a request that came after the session was closed."""
+        return self._refuse(
+            self._case(incoming, ()), ApiError("session_closed", {"session": self.name})
+        )
+
+    def malformed(self, incoming: Incoming, reason: str) -> Outcome:
+        """Answer bytes that are no HTTP request."""
+        return self._refuse(
+            self._case(incoming, ()), ApiError("malformed_http", {"reason": reason})
+        )
+
+    def fail(self, incoming: Incoming, bug: Exception) -> Outcome:
+        """Answer a request that mockgpt itself failed on, and keep the bug for the test."""
+        exchange = replace(
+            self.begun(incoming).exchange, error="mockgpt_bug", message=repr(bug), bug=bug
+        )
+        return Outcome(session=self, plan=failed(repr(bug)[:200]), exchange=exchange)
+
+    def begun(self, incoming: Incoming) -> Outcome:
+        """Return what there is to record of a request that nothing is decided of yet."""
+        exchange = Exchange(
+            session=self.name,
+            at=incoming.at,
+            elapsed=incoming.elapsed,
+            method=incoming.method,
+            path=incoming.path,
+        )
+        return Outcome(session=self, plan=iter(()), exchange=exchange)
+
+    def record(self, outcome: Outcome, sent: Sent | None) -> Exchange:
+        """Append a finished exchange to the journal: the only place that does."""
+        exchange = replace(outcome.exchange, sent=sent)
+        if outcome.attempt is not None:
+            took = 0.0 if sent is None else sent.seconds
+            self._play.calls.ended(outcome.content, outcome.attempt, sent, exchange.elapsed + took)
+        if outcome.granted is not None:
+            outcome.granted.release(0 if exchange.usage is None else exchange.usage.total_tokens)
+        self.journal.append(exchange)
+        self._findings.extend(findings((exchange,)))
+        return exchange
+
+    def _case(self, incoming: Incoming, presented: tuple[str, ...]) -> _Case:
+        """Begin with a request. Its key is its content, and how often that came before.
+
+        Not the order of arrival: concurrent requests that differ must not swap their ids.
+        """
+        content = draw(0, incoming.method, incoming.path, incoming.query, incoming.body, size=16)
+        times = self._seen.get(content, 0) + 1
+        self._seen[content] = times
+        self._seen.move_to_end(content)
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        exchange = replace(
+            self.begun(incoming).exchange,
+            headers=keys.without_secrets(incoming.headers),
+            body=incoming.body,
+            key=keys.fingerprint(keys.decisive(presented, self.settings.api_keys)),
+        )
+        return _Case(
+            incoming=incoming,
+            presented=presented,
+            content=content,
+            key=draw(0, self.name, content, times),
+            manner=self._manner,
+            exchange=exchange,
+        )
+
+    def _outcome(self, case: _Case, plan: Plan) -> Outcome:
+        return Outcome(session=self, plan=plan, exchange=case.exchange)
+
+    def _refuse(self, case: _Case, *errors: ApiError) -> Outcome:
+        plan, message = refused(errors, case.manner, case.key)
+        key_shown = errors[0].values.get("key")  # not even the ends of a key are recorded
+        if key_shown is not None:
+            message = message.replace(key_shown, "***")
+        return self._outcome(_with(case, error=errors[0].name, message=message), plan)
+
+    def _limited(self, case: _Case, decoded: Decoded, endpoint: Endpoint) -> Outcome:
+        """Answer a request that its key's limits admit; tell on every response what is left."""
+        at = case.incoming.elapsed
+        most = getattr(decoded.request, "max_tokens", None) or 0
+        needed = sum(decoded.prompt_tokens) + most
+        granted = self._quotas.of(case.exchange.key, at)
+        refused_by = granted.admit(needed, at)
+        case = replace(case, manner=replace(case.manner, headers=granted.headers(at)))
+        if refused_by is not None:
+            error = refusal_error(refused_by, decoded.model.name)
+            return self._refuse(_with(case, limit=refused_by.limit), error)
+        return replace(self._reply(case, decoded, endpoint), granted=granted)
+
+    def _reply(self, case: _Case, decoded: Decoded, endpoint: Endpoint) -> Outcome:
+        asked = Asked(
+            request=decoded.request,
+            body=decoded.body,
+            headers=case.incoming.headers,
+            api_keys=case.presented,
+        )
+        count = case.incoming.headers.get("x-stainless-retry-count", "0")
+        retries = int(count) if re.fullmatch("[0-9]{1,9}", count) else 0
+        attempt = self._play.attempt(case.content, retries, asked, case.incoming.elapsed)
+        if isinstance(attempt, ApiError):
+            return self._refuse(case, attempt)
+        outcome = self._reply_to(attempt, case, decoded, asked, endpoint=endpoint)
+        return replace(outcome, content=case.content, attempt=attempt)
+
+    def _reply_to(
+        self, attempt: Attempt, case: _Case, decoded: Decoded, asked: Asked, *, endpoint: Endpoint
+    ) -> Outcome:
+        rule = self._play.rule(attempt)
+        reply = self._play.reply(attempt)
+        if isinstance(reply, ApiError):
+            return self._refuse(case, reply)
+        if rule is not UNSCRIPTED:
+            case = _with(case, rule=rule.id, call=attempt.call, attempt=attempt.attempt)
+        makings = Makings(
+            seed=self._seed,
+            created=int(case.incoming.at),
+            split=self.settings.split,
+            embed=self._embed,
+        )
+        meant = meant_for(rule.when, asked)
+        answer = make(reply, decoded, makings, meant=meant, occasion=case.key)
+        if isinstance(answer, ApiError):
+            outcome = self._refuse(case, answer)
+        else:
+            case = _with(case, usage=answer.usage)
+            plan = answered(decoded, endpoint, answer, case.manner, case.key)
+            outcome = self._outcome(case, plan)
+        plan = disturbed(
+            outcome.plan,
+            reply,
+            attempt,
+            defaults=self.loaded.scenario.defaults,
+            manner=case.manner,
+            key=case.key,
+        )
+        return replace(outcome, plan=plan)
+
+
+def _with(case: _Case, **known: Any) -> _Case:
+    """Return a case of which more is known for its record."""
+    return replace(case, exchange=replace(case.exchange, **known))

@@ -1,0 +1,113 @@
+"""Scripts: steps in their order, groups in any, what falls through and what is left over."""
+
+import pytest
+from msgspec import convert
+
+from mockgpt.core.scenario import Scenario, due
+
+PLAN = [
+    {"id": "plan", "expect": {"user": {"contains": "plan"}}, "reply": "First, the weather."},
+    {
+        "any_order": [
+            {"id": "weather", "expect": {"user": {"contains": "weather"}}, "reply": "Sunny"},
+            {"id": "news", "expect": {"user": {"contains": "news"}}, "reply": "No news"},
+        ]
+    },
+    {"id": "thanks", "expect": {"user": "Thanks"}, "reply": "Welcome", "optional": True},
+    {"id": "bye", "expect": {"user": {"contains": "bye"}}, "reply": "Bye"},
+]
+
+
+def scripted(script, rules=()):
+    return convert({"script": script, "rules": rules}, Scenario)
+
+
+@pytest.mark.parametrize(
+    ("met", "wanted"),
+    [
+        ([], ["plan"]),
+        (["plan"], ["weather", "news"]),
+        (["plan", "news"], ["weather"]),
+        (["plan", "news", "weather"], ["thanks", "bye"]),
+        (["plan", "news", "weather", "thanks"], ["bye"]),
+        (["plan", "news", "weather", "bye"], []),
+    ],
+)
+def test_what_is_due(met, wanted):
+    assert [step.id for step in due(scripted(PLAN).script, frozenset(met))] == wanted
+
+
+@pytest.mark.parametrize("order", [["weather?", "news?"], ["news?", "weather?"]])
+def test_a_group_is_met_in_any_order(desk, order):
+    ask = desk(scripted(PLAN))
+    said = [ask(text).said for text in ["plan it", *order, "Thanks", "good bye"]]
+    assert set(said[1:3]) == {"Sunny", "No news"}
+    assert [said[0], *said[3:]] == ["First, the weather.", "Welcome", "Bye"]
+    assert ask.codes == []
+
+
+def test_an_optional_step_may_be_left_out_and_not_made_up_for(desk):
+    ask = desk(scripted(PLAN))
+    for text in ("plan", "news", "weather", "bye"):
+        ask(text)
+    assert ask.codes == []
+    assert ask("Thanks").error["code"] == "script_over"
+    assert ask.codes == ["beyond_script"]
+
+
+def test_what_is_not_the_next_step_is_a_miss_that_names_it(desk):
+    ask = desk(scripted(PLAN))
+    refused = ask("bye")
+    assert refused.status == 400
+    assert refused.error["message"] == (
+        "No rule of the scenario answers this request: due is step 'plan' "
+        "(user: wanted contains 'plan', got 'bye')."
+    )
+    assert ask.codes == ["unmatched_request", *["unmet_step"] * 4]
+
+
+def test_what_is_not_the_next_step_falls_through_to_rules(desk):
+    ask = desk(scripted(PLAN, [{"id": "else", "when": {"user": "Hello!"}, "reply": "Hi"}]))
+    assert ask("Hello!").said == "Hi"
+    assert ask("plan").said == "First, the weather."
+    message = ask("bye").error["message"]
+    assert "due is step 'weather' (user: " in message
+    assert "nearest is rule 'else' (user: " in message
+
+
+def test_a_retry_stays_with_its_step(desk):
+    script = [
+        {"expect": {}, "reply": {"attempts": [{"error": "overloaded"}, "One"]}},
+        {"expect": {}, "reply": "Two"},
+    ]
+    ask = desk(scripted(script))
+    assert ask("a").status == 529
+    assert [ask("a").said, ask("a").said] == ["One", "Two"]
+    assert [exchange.rule for exchange in ask.engine.default.journal] == [
+        "step-1",
+        "step-1",
+        "step-2",
+    ]
+
+
+def test_steps_that_nothing_met_are_findings_with_their_places(desk, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "chat.yaml").write_text(
+        "mockgpt: 1\nscript:\n- expect: {user: a}\n  reply: A\n"
+        "- any_order:\n  - {expect: {user: b}, reply: B}\n  - {expect: {user: c}, reply: C}\n"
+        "- {expect: {user: d}, reply: D, optional: true}\n"
+    )
+    ask = desk("chat.yaml")
+    ask("a")
+    ask("c")
+    (finding,) = ask.engine.default.findings()
+    assert finding.message == (
+        "chat.yaml:6 step 'step-2' was never met; send what it expects, or make it optional: true"
+    )
+
+
+def test_a_reset_begins_the_script_anew(desk):
+    ask = desk(scripted(PLAN))
+    assert ask("plan").said == "First, the weather."
+    ask.engine.default.reset()
+    assert ask("plan").said == "First, the weather."

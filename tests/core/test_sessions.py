@@ -1,0 +1,98 @@
+"""Sessions: which one a request belongs to, and that each has a state of its own."""
+
+import pytest
+from msgspec import convert
+
+from mockgpt.core.scenario import Scenario
+from mockgpt.core.session import Settings
+from mockgpt.files.scenarios import load_scenarios
+
+TWO = convert({"rules": [{"reply": ["one", "two"]}]}, Scenario)
+
+
+def test_a_path_s_prefix_or_a_key_names_the_session(desk):
+    ask = desk(TWO)
+    assert ask("a", prefix="/s/left").said == "one"
+    assert ask("b", key="sk-mock-right").said == "one"
+    assert ask("c", key="sk-mock-left").said == "two"
+    assert ask("d", prefix="/s/right", key="sk-mock-left").said == "two"
+    assert ask("e").said == "one"
+    assert ask("f", key="sk-mock").said == "two"
+    counts = {name: len(session.journal) for name, session in ask.engine.sessions.items()}
+    assert counts == {"default": 2, "left": 2, "right": 2}
+    assert [e.path for e in ask.engine.sessions["left"].journal] == ["/v1/chat/completions"] * 2
+
+
+@pytest.mark.parametrize("prefix", ["/s/", "/s/a b", "/s/" + "x" * 65, "/s", "/t/a"])
+def test_what_is_no_name_is_an_unknown_path(desk, prefix):
+    assert desk()(prefix=prefix).status == 404
+
+
+def test_a_session_that_is_closed_reports_late_requests(desk):
+    ask = desk(TWO)
+    ask(prefix="/s/mine")
+    mine = ask.engine.sessions["mine"]
+    mine.closed = True
+    late = ask(prefix="/s/mine")
+    assert late.status == 410
+    assert late.error["message"] == (
+        "The session 'mine' is closed: this request came after the end of its test."
+    )
+    assert [finding.code for finding in mine.findings()] == ["late_request"]
+    assert ask.codes == []
+
+
+def test_a_session_may_have_a_scenario_and_settings_of_its_own(desk):
+    ask = desk(TWO)
+    own = convert({"rules": [{"reply": "own"}]}, Scenario)
+    ask.engine.open("x", load_scenarios([own], ask.engine.service), Settings(strict=True))
+    assert ask(prefix="/s/x").said == "own"
+    assert ask(prefix="/s/x", top_p=0.5).status == 400
+    assert ask(top_p=0.5).said == "one"
+
+
+def test_opening_a_session_again_begins_it_anew(desk):
+    ask = desk(TWO)
+    ask("a", prefix="/s/x")
+    ask.engine.open("x")
+    assert ask("b", prefix="/s/x").said == "one"
+    assert len(ask.engine.sessions["x"].journal) == 1
+
+
+def test_sessions_do_not_share_ids_but_repeat_their_own(desk):
+    first, second = desk(), desk()
+    ids = [ask(prefix=f"/s/{name}").body["id"] for ask in (first, second) for name in "ab"]
+    assert ids[:2] == ids[2:]
+    assert ids[0] != ids[1]
+
+
+def test_the_filler_of_all_sessions_is_the_same(desk):
+    ask = desk()
+    assert ask(prefix="/s/a").said == ask(prefix="/s/b").said == ask().said
+
+
+def test_another_scenario_reaches_the_sessions_that_have_none_of_their_own(desk):
+    ask = desk(TWO)
+    own = load_scenarios([convert({"rules": [{"reply": "own"}]}, Scenario)], ask.engine.service)
+    ask("a", prefix="/s/a")
+    ask.engine.open("b", own)
+    ask.engine.load(load_scenarios([TWO], ask.engine.service))
+    assert ask("b", prefix="/s/a").said == "one"
+    assert ask("b", prefix="/s/b").said == "own"
+
+
+def test_too_many_sessions_forget_a_closed_one_first(desk, monkeypatch):
+    monkeypatch.setattr("mockgpt.core.engine._SESSIONS", 4)
+    ask = desk(TWO)
+    for name in "abc":
+        ask(prefix=f"/s/{name}")
+    ask.engine.sessions["b"].closed = True
+    ask(prefix="/s/d")
+    assert list(ask.engine.sessions) == ["default", "a", "c", "d"]
+    ask(prefix="/s/e")
+    assert list(ask.engine.sessions) == ["default", "c", "d", "e"]
+
+
+def test_a_name_that_cannot_be_is_refused(desk):
+    with pytest.raises(ValueError, match="expected a session's name"):
+        desk().engine.open("a/b")
