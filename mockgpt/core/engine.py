@@ -68,7 +68,9 @@ class Engine:
     def answer(self, incoming: Incoming) -> Outcome:
         """Decide the response to a request."""
         session, incoming, presented = self._addressed(incoming)
-        return session.late(incoming) if session.closed else session.answer(incoming, presented)
+        if session.closed:
+            return session.refuse(incoming, "session_closed", session=session.name)
+        return session.answer(incoming, presented)
 
     def fail(self, incoming: Incoming, bug: Exception) -> Outcome:
         """Answer a request that mockgpt itself failed on, and keep the bug for the test."""

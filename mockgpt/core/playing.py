@@ -22,9 +22,13 @@ class Play:
     """A scenario, and what it has answered: `met` has the ids of the script's steps so far."""
 
     def __init__(self, loaded: Loaded, on_miss: OnMiss | None) -> None:
-        scenario = loaded.scenario
-        self.calls = Calls(seconds(scenario.retry_window))
+        self.calls = Calls(seconds(loaded.scenario.retry_window))
         self.met: frozenset[str] = frozenset()
+        self.amend(loaded, on_miss)
+
+    def amend(self, loaded: Loaded, on_miss: OnMiss | None) -> None:
+        """Go on with other rules or steps; those with the ids of before stand where they stood."""
+        scenario = loaded.scenario
         self._scenario = scenario
         self._places = loaded.places
         self._steps = {step.id: rule_of(step) for step in steps_of(scenario.script)}

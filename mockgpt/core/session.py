@@ -90,11 +90,20 @@ class Session:
             if settings.split is tokens.split
             else lambda text: len(settings.split(text))
         )
-        self.load(loaded)
+        self._use(loaded)
         self.reset()
 
     def load(self, loaded: Loaded) -> None:
         """Answer by this scenario from now on, every rule at its first call."""
+        self._use(loaded)
+        self._begin()
+
+    def amend(self, loaded: Loaded) -> None:
+        """Answer by a scenario with other rules; those that were there stand where they stood."""
+        self._use(loaded)
+        self._play.amend(loaded, self.settings.on_miss)
+
+    def _use(self, loaded: Loaded) -> None:
         self.loaded = loaded
         scenario = loaded.scenario
         self._seed = 0 if scenario.seed is UNSET else scenario.seed
@@ -104,7 +113,6 @@ class Session:
             seed=self._seed,
             speed=self.settings.speed,
         )
-        self._begin()
 
     def reset(self) -> None:
         """Begin anew: no journal, no findings, and every rule at its first call."""
@@ -154,17 +162,9 @@ class Session:
             return self._reply(case, decoded, route.endpoint)
         return self._limited(case, decoded, route.endpoint)
 
-    def late(self, incoming: Incoming) -> Outcome:
-        """Answer a request that came after the session was closed."""
-        return self._refuse(
-            self._case(incoming, ()), ApiError("session_closed", {"session": self.name})
-        )
-
-    def malformed(self, incoming: Incoming, reason: str) -> Outcome:
-        """Answer bytes that are no HTTP request."""
-        return self._refuse(
-            self._case(incoming, ()), ApiError("malformed_http", {"reason": reason})
-        )
+    def refuse(self, incoming: Incoming, name: str, **values: str) -> Outcome:
+        """Answer what is not to be decided, bytes that are no HTTP or a late request, by an error."""
+        return self._refuse(self._case(incoming, ()), ApiError(name, values))
 
     def fail(self, incoming: Incoming, bug: Exception) -> Outcome:
         """Answer a request that mockgpt itself failed on, and keep the bug for the test."""

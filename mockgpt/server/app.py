@@ -71,7 +71,7 @@ class Handler:
     def refuse(self, reason: str) -> web.Response:
         """Answer bytes that never became a request; the connection closes after it."""
         incoming = Incoming(at=self.clock.now(), elapsed=self.clock.elapsed())
-        outcome = self.engine.default.malformed(incoming, reason)
+        outcome = self.engine.default.refuse(incoming, "malformed_http", reason=reason)
         response, sent = complete(outcome.plan, incoming.at)
         response.force_close()
         self._record(outcome, sent)

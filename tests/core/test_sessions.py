@@ -96,3 +96,13 @@ def test_too_many_sessions_forget_a_closed_one_first(desk, monkeypatch):
 def test_a_name_that_cannot_be_is_refused(desk):
     with pytest.raises(ValueError, match="expected a session's name"):
         desk().engine.open("a/b")
+
+
+def test_amended_rules_stand_where_they_stood(desk):
+    ask = desk(TWO)
+    ask("a")
+    more = convert({"rules": [{"when": {"user": "x"}, "reply": "new"}]}, Scenario)
+    loaded = load_scenarios([TWO, more], ask.engine.service)
+    ask.engine.default.amend(loaded)
+    assert ask("b").said == "two"
+    assert len(ask.engine.default.journal) == 2

@@ -67,7 +67,7 @@ def played(case):
     match case.trouble.get("name"):
         case "malformed_http":
             reason = case.trouble["values"]["reason"]
-            outcome = handler.engine.default.malformed(incoming, reason)
+            outcome = handler.engine.default.refuse(incoming, "malformed_http", reason=reason)
         case "session_closed":
             handler.engine.default.closed = True
             outcome = handler.engine.answer(incoming)
