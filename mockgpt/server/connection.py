@@ -23,6 +23,8 @@ from aiohttp.http_exceptions import (
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
+from mockgpt.core.plan import FOR_EVER
+
 Refuse = Callable[[str], web.StreamResponse]
 
 
@@ -45,12 +47,13 @@ _REASONS: tuple[tuple[type[HttpProcessingError], str], ...] = (
 class Connection(RequestHandler):
     """A connection whose refusals of bytes that are no HTTP get the service's shape."""
 
-    __slots__ = ("_broken", "_content", "_half_closed", "_handled", "_refuse", "departed")
+    __slots__ = ("_broken", "_content", "_half_closed", "_handled", "_left", "_refuse", "_paused")
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, refuse: Refuse) -> None:
         super().__init__(server, loop=loop)
         self._refuse = refuse
-        self.departed = asyncio.Event()  # the client will say no more, and may be gone
+        self._left = False  # the client will say no more, and may be gone
+        self._paused: asyncio.Future[None] | None = None  # of a plan that pauses
         self._half_closed = False
         self._handled = 0  # of the requests that were parsed
         self._broken = ""  # why no more of a body will come
@@ -68,15 +71,35 @@ class Connection(RequestHandler):
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio reads it, aiohttp has none
         """Answer what was asked before the client said that it has said all; else close."""
-        self.departed.set()
+        self._depart()
         self._half_closed = self._request_count > self._handled
         self._break("it ended early")
         return self._half_closed
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell whoever waits."""
-        self.departed.set()
+        self._depart()
         super().connection_lost(exc)
+
+    async def stays_until(self, due: float) -> bool:
+        """Wait until that time of the loop; return False as soon as the client leaves."""
+        if self._left:
+            return False
+        loop = asyncio.get_running_loop()
+        self._paused = waiter = loop.create_future()
+        timer = loop.call_at(due, _wake, waiter) if due < FOR_EVER else None
+        try:
+            await waiter
+        finally:
+            self._paused = None
+            if timer is not None:
+                timer.cancel()
+        return not self._left
+
+    def _depart(self) -> None:
+        self._left = True
+        if self._paused is not None:
+            _wake(self._paused)
 
     def _break(self, reason: str) -> None:
         self._broken = reason
@@ -116,6 +139,11 @@ class Connection(RequestHandler):
         if isinstance(exc, HttpProcessingError):
             return self._refuse(_reason(exc))
         return super().handle_error(request, status, exc, message)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 _VERSIONS = (HttpVersion10, HttpVersion11)

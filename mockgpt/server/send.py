@@ -3,8 +3,6 @@
 import asyncio
 import socket
 import struct
-import time
-from contextlib import suppress
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Literal
@@ -13,7 +11,7 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 
 from mockgpt.core.exchange import Ending, Sent
-from mockgpt.core.plan import FOR_EVER, Abort, Data, End, Head, Pause, Plan
+from mockgpt.core.plan import Abort, Data, End, Head, Pause, Plan
 from mockgpt.server.connection import Connection
 
 _JOINED = 2**18  # bytes: contiguous data is written at once, up to this much
@@ -31,7 +29,8 @@ class Sender:
         self.response: web.StreamResponse | None = None
         self._request = request
         self._at = at
-        self._begun = time.perf_counter()
+        self._loop = asyncio.get_running_loop()
+        self._begun = self._loop.time()
         self._due = 0.0  # seconds after the start at which the plan's pauses so far are over
         self._head: Head | None = None
         self._chunks = 0
@@ -43,12 +42,12 @@ class Sender:
         """What was sent so far; None where no response has begun."""
         if self.response is None or self._head is None:
             return None
-        seconds = time.perf_counter() - self._begun
+        seconds = self._loop.time() - self._begun
         return Sent(self._head.status, self._chunks, self._bytes, seconds, self._ending)
 
     async def send(self, plan: Plan) -> web.StreamResponse:
         """Execute a plan. A client that leaves ends it; nothing is raised for that."""
-        self._begun = time.perf_counter()
+        self._begun = self._loop.time()
         pending: list[bytes] = []
         held = 0
         try:
@@ -87,19 +86,17 @@ class Sender:
     async def _pause(self, seconds: float) -> None:
         """Wait until all pauses so far are over, counted from the start: lateness never adds up.
 
+        All streams wait in one heap, the loop's own, for the time at which their next chunk is due.
         Raises ConnectionError for a client that leaves meanwhile. One that only half-closed looks
         the same; it gets whole what has no pauses.
         """
         self._due += seconds
-        left = self._begun + self._due - time.perf_counter()
+        due = self._begun + self._due
         protocol = self._request.protocol
-        if left <= 0 or not isinstance(protocol, Connection):
-            await asyncio.sleep(max(0.0, left))
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(left if left < FOR_EVER else None):
-                await protocol.departed.wait()
-                raise ConnectionResetError("the client left")
+        if due <= self._loop.time() or not isinstance(protocol, Connection):
+            await asyncio.sleep(max(0.0, due - self._loop.time()))
+        elif not await protocol.stays_until(due):
+            raise ConnectionResetError("the client left")
 
     async def _end(self, head: Head, data: bytes) -> None:
         if self.response is None and head.length is not None:

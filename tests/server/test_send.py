@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
@@ -77,7 +78,8 @@ async def test_a_pause_puts_what_came_before_on_the_wire():
         await release.wait()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mockgpt.server.send.asyncio", type("A", (), {"sleep": staticmethod(sleep)}))
+        stub = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
+        patch.setattr("mockgpt.server.send.asyncio", stub)
         plan = [STREAM, Data(b"one"), Pause(0.5), Data(b"two"), End()]
         async with playing(plan) as (port, sent), asyncio.timeout(20):
             reader, writer = await ask(port)
