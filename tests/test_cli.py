@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from mockgpt import __version__
 from mockgpt.cli import main
+from mockgpt.files.schema import scenario_schema
 
 
 def run(*arguments, stdin=None, env=None):
@@ -22,7 +23,12 @@ def run(*arguments, stdin=None, env=None):
 
 @pytest.mark.parametrize(
     ("arguments", "page"),
-    [(["--help"], "mockgpt"), (["serve", "--help"], "serve"), (["tokens", "-h"], "tokens")],
+    [
+        (["--help"], "mockgpt"),
+        (["serve", "--help"], "serve"),
+        (["tokens", "-h"], "tokens"),
+        (["schema", "-h"], "schema"),
+    ],
 )
 def test_help_is_the_page_under_review(arguments, page, root):
     done = subprocess.run(
@@ -83,6 +89,26 @@ def test_a_broken_scenario_is_one_line_with_its_place(tmp_path):
     assert result.exit_code == 2
     assert result.stderr == (
         f"Error: {path}:2:1: rulez: expected a known key, found 'rulez'; did you mean 'rules'?\n"
+    )
+
+
+def test_every_error_of_a_scenario_is_a_line(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("mockgpt: 1\nrulez: []\nseed: a\n", "utf-8")
+    result = run("serve", str(path))
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"Error: {path}:2:1: rulez: expected a known key, found 'rulez'; did you mean 'rules'?\n"
+        f"{path}:3:7: seed: expected an integer, found 'a'\n"
+    )
+
+
+def test_schema_prints_the_schema():
+    result = run("schema")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == json.loads(json.dumps(scenario_schema()))
+    assert result.stdout.startswith(
+        '{\n  "$schema": "https://json-schema.org/draft/2020-12/schema"'
     )
 
 

@@ -10,12 +10,12 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from mockgpt.core.entry import Place
+from mockgpt.core.entry import Place, path_of
 from mockgpt.core.limits import Limits
 from mockgpt.core.replies import Defaults
 from mockgpt.core.scenario import Loaded, Scenario, entries_of, numbered, problems
 from mockgpt.core.service import Service
-from mockgpt.files.documents import ScenarioError, convert, error_at, read, read_file
+from mockgpt.files.documents import Complaint, ScenarioError, convert, read, read_file
 
 # In a wheel scenarios stand inside the package, in a checkout beside it.
 _SHIPPED = (
@@ -49,10 +49,8 @@ def load_scenarios(
     for scenario, (_, places) in zip(scenarios, loaded, strict=True):
         for place, entry in entries_of(scenario):
             if entry.id in known:
-                raise ScenarioError(
-                    f"{places.get(place, 'a scenario')}: expected an id that no other scenario has, "
-                    f"found '{entry.id}'"
-                )
+                message = f"expected an id that no other scenario has, found '{entry.id}'"
+                raise ScenarioError(Complaint(message, places.get(place, "a scenario")))
             known[entry.id] = places.get(place, "")
     merged = Scenario(
         name=" + ".join(scenario.name for scenario in scenarios),
@@ -77,7 +75,8 @@ def _agreed(scenarios: list[Scenario], key: str, default: Any) -> Any:
     if any(value != values[0] for value in values):
         told = " and ".join(f"{name} says {value}" for name, value in said.items())
         hint = "; give --seed" if key == "seed" else ""
-        raise ScenarioError(f"expected one {key} for all scenarios, found several ({told}){hint}")
+        message = f"expected one {key} for all scenarios, found several ({told}){hint}"
+        raise ScenarioError(Complaint(message))
     return values[0] if values else default
 
 
@@ -85,8 +84,13 @@ Placed = tuple[Scenario, dict[Place, str]]  # a scenario, and files and lines of
 
 
 def _checked(scenario: Scenario, service: Service) -> Placed:
-    for place, message in problems(scenario, service):
-        raise error_at(f"scenario '{scenario.name or 'in Python'}'", None, place, message)
+    name = f"scenario '{scenario.name or 'in Python'}'"
+    complaints = [
+        Complaint(message, name, path=path_of(place))
+        for place, message in problems(scenario, service)
+    ]
+    if complaints:
+        raise ScenarioError(*complaints)
     return scenario, {}
 
 
@@ -95,16 +99,15 @@ def _load(source: str, service: Service) -> Placed:
     if "." not in source and "/" not in source and "\\" not in source:
         known = shipped()
         if source not in known:
-            raise ScenarioError(
-                f"expected a shipped scenario ({', '.join(known)}) or a path to a .yaml file, "
-                f"found '{source}'"
-            )
+            wanted = f"a shipped scenario ({', '.join(known)}) or a path to a .yaml file"
+            raise ScenarioError(Complaint(f"expected {wanted}, found '{source}'"))
         path = known[source]
     document = read(read_file(str(path), "a scenario file"), source)
+    if isinstance(document.data, dict) and "mockgpt" not in document.data:
+        document.complain((), "expected `mockgpt: 1`, the version of the language, found none")
     scenario = convert(document, Scenario)
-    if not isinstance(document.data, dict) or "mockgpt" not in document.data:
-        raise document.error((), "expected `mockgpt: 1`, the version of the language, found none")
     for place, message in problems(scenario, service):
-        raise document.error(place, message)
+        document.complain(place, message)
+    document.check()
     places = {place: f"{source}:{document.values[place][0]}" for place, _ in entries_of(scenario)}
     return replace(scenario, name=scenario.name or path.stem), places

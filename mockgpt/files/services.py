@@ -13,7 +13,7 @@ from mockgpt.core.decode import DECODED
 from mockgpt.core.entry import Place, did_you_mean
 from mockgpt.core.errors import ANSWERED, PLACEHOLDERS, presets
 from mockgpt.core.service import Dialect, Endpoint, Rule, Service
-from mockgpt.files.documents import ScenarioError, convert, read, read_file
+from mockgpt.files.documents import Complaint, ScenarioError, convert, read, read_file
 
 
 def load_service(name: str) -> Service:
@@ -32,10 +32,8 @@ def _shipped(name: str) -> Service:
     folder = files("mockgpt") / "services"
     known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir())
     if name not in known:
-        raise ScenarioError(
-            f"expected a service's name ({', '.join(known)}) or a path to a .yaml file, "
-            f"found '{name}'"
-        )
+        wanted = f"a service's name ({', '.join(known)}) or a path to a .yaml file"
+        raise ScenarioError(Complaint(f"expected {wanted}, found '{name}'"))
     return _loaded((folder / f"{name}.yaml").read_text("utf-8"), f"mockgpt/services/{name}.yaml")
 
 
@@ -44,7 +42,8 @@ def _loaded(text: str, file: str) -> Service:
     document = read(text, file)
     service = convert(document, Service)
     for place, message in _problems(service):
-        raise document.error(place, message)
+        document.complain(place, message)
+    document.check()
     return replace(
         service,
         models={name: replace(model, name=name) for name, model in service.models.items()},

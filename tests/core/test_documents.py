@@ -1,5 +1,7 @@
 """Scenario and service files: what is wrong is told with file, line, column and place."""
 
+from itertools import pairwise
+
 import openai
 import pytest
 
@@ -14,10 +16,10 @@ from mockgpt.files.services import load_service
 
 BROKEN = {
     "": "s.yaml:1:1: expected a mapping, found an empty file",
-    "- a\n": "s.yaml:1:1: expected object, found a list",
+    "- a\n": "s.yaml:1:1: expected a mapping, found a list",
     "rules: []\n": "s.yaml:1:1: expected `mockgpt: 1`, the version of the language, found none",
-    "mockgpt: 2\n": "s.yaml:1:10: mockgpt: expected one of 1, found 2",
-    "mockgpt: 1\nname: [a]\n": "s.yaml:2:7: name: expected str, found a list",
+    "mockgpt: 2\n": "s.yaml:1:10: mockgpt: expected 1, found 2",
+    "mockgpt: 1\nname: [a]\n": "s.yaml:2:7: name: expected a string, found a list",
     "mockgpt: 1\nrulez: []\n": (
         "s.yaml:2:1: rulez: expected a known key, found 'rulez'; did you mean 'rules'?"
     ),
@@ -28,8 +30,10 @@ BROKEN = {
     "mockgpt: 1\nname: a\nname: b\n": (
         "s.yaml:3:1: name: expected each key once, found 'name' again (first in line 2)"
     ),
-    "mockgpt: 1\n1: b\n": "s.yaml:2:1: expected a text as a key, found 1",
-    "mockgpt: 1\n? [a]\n: b\n": ("s.yaml:2:3: expected a text as a key, found a list or a mapping"),
+    "mockgpt: 1\n1: b\n": "s.yaml:2:1: expected a string as a key, found 1",
+    "mockgpt: 1\n? [a]\n: b\n": (
+        "s.yaml:2:3: expected a string as a key, found brackets; text that has them needs quotes"
+    ),
     "mockgpt: 1\nname: !!binary aGk=\n": (
         "s.yaml:2:7: name: expected plain data, found the tag 'tag:yaml.org,2002:binary'"
     ),
@@ -39,15 +43,16 @@ BROKEN = {
     ),
     "mockgpt: 1\nname: 'a\n": ("s.yaml:3:1: expected YAML, found unexpected end of stream"),
     "mockgpt: 1\nname: a: b\n": (
-        "s.yaml:2:8: expected YAML, found an error: mapping values are not allowed in this context"
+        "s.yaml:2:8: expected YAML, found an error: mapping values are not allowed in this context; "
+        "text with ': ' in it needs quotes"
     ),
-    "mockgpt: 1\nseed: a\n": "s.yaml:2:7: seed: expected int, found 'a'",
-    "mockgpt: 1\nseed: true\n": "s.yaml:2:7: seed: expected int, found true",
+    "mockgpt: 1\nseed: a\n": "s.yaml:2:7: seed: expected an integer, found 'a'",
+    "mockgpt: 1\nseed: true\n": "s.yaml:2:7: seed: expected an integer, found true",
     "mockgpt: 1\nrules:\n- when: {}\n": (
         "s.yaml:3:3: rules[0]: expected the key 'reply', found none"
     ),
     "mockgpt: 1\nrules:\n- reply: {say: a}\n  when:\n    user: null\n": (
-        "s.yaml:5:11: rules[0].when.user: expected str | object, found null"
+        "s.yaml:5:11: rules[0].when.user: expected a string or a mapping, found null"
     ),
     "mockgpt: 1\nrules:\n- reply: {say: a}\n  when:\n    usr: x\n": (
         "s.yaml:5:5: rules[0].when.usr: expected a known key, found 'usr'; did you mean 'user'?"
@@ -57,7 +62,8 @@ BROKEN = {
         "did you mean 'contains'?"
     ),
     "mockgpt: 1\nrules:\n- reply: {say: a}\n  when: {endpoint: chats}\n": (
-        "s.yaml:4:20: rules[0].when.endpoint: expected one of chat, completions, embeddings, found 'chats'"
+        "s.yaml:4:20: rules[0].when.endpoint: expected one of chat, completions, embeddings, "
+        "found 'chats'; did you mean 'chat'?"
     ),
     "mockgpt: 1\nrules:\n- reply: {say: a}\n  when: {user: {matches: '('}}\n": (
         "s.yaml:4:26: rules[0].when.user.matches: expected a regular expression, "
@@ -84,7 +90,7 @@ BROKEN = {
         "s.yaml:3:27: rules[0].reply.finish: expected one of content_filter, length, stop, found 'end'"
     ),
     "mockgpt: 1\nrules:\n- reply: {filler: {tokens: 0}}\n": (
-        "s.yaml:3:28: rules[0].reply.filler.tokens: expected int >= 1, found 0"
+        "s.yaml:3:28: rules[0].reply.filler.tokens: expected an integer of at least 1, found 0"
     ),
     "mockgpt: 1\nrules:\n- reply: {filler: {locale: xx_XX}}\n": (
         "s.yaml:3:28: rules[0].reply.filler.locale: expected a locale of Faker's, found 'xx_XX'"
@@ -93,7 +99,7 @@ BROKEN = {
         "s.yaml:4:8: rules[1].id: expected an id of its own, found 'a', which is the id of rules[0]"
     ),
     "mockgpt: 1\nrules: &a\n- *a\n": "s.yaml:2:8: expected less than 50 levels, found more",
-    "mockgpt: 1\nseed: !!int abc\n": "s.yaml:2:7: seed: expected a int, found 'abc'",
+    "mockgpt: 1\nseed: !!int abc\n": "s.yaml:2:7: seed: expected an integer, found 'abc'",
     "mockgpt: 1\nrules:\n- reply: {error: unknown_url}\n": (
         "s.yaml:3:18: rules[0].reply.error: expected an error preset, found 'unknown_url'"
     ),
@@ -219,6 +225,22 @@ def test_an_unknown_name_lists_the_shipped_scenarios(service):
         load_scenarios(["nothing"], service)
 
 
+def test_aliases_of_aliases_have_an_end(service, tmp_path):
+    ten = ", ".join(["*{0}"] * 10)
+    lines = [f"{name}: &{name} [{ten.format(below)}]" for below, name in pairwise("abcdefgh")]
+    path = tmp_path / "laughs.yaml"
+    path.write_text("mockgpt: 1\na: &a [x]\n" + "\n".join(lines) + "\n", "utf-8")
+    with pytest.raises(ScenarioError, match="expected less than 300,000 values, found more"):
+        load_scenarios([path], service)
+
+
+def test_a_file_in_another_encoding_is_told(service, tmp_path):
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("name: Größe\n".encode("latin-1"))
+    with pytest.raises(ScenarioError, match=r"latin\.yaml: expected a scenario file in UTF-8"):
+        load_scenarios([path], service)
+
+
 def test_a_missing_file_is_told(service):
     with pytest.raises(ScenarioError, match=r"nowhere/x\.yaml: expected a scenario file, found"):
         load_scenarios(["nowhere/x.yaml"], service)
@@ -235,15 +257,19 @@ def test_a_missing_service_file_is_told():
 
 
 SERVICE_BREAKS = [
-    ("service: 1", "service: 7", "service: expected one of 1, found 7"),
+    ("service: 1", "service: 7", "service: expected 1, found 7"),
     ("counting: &gpt-0301 {", "dimensions: 3 #{", "expected `counting` for a chat model"),
     ("    dimensions: 1536\n    created", "    created", "expected `dimensions`"),
-    ("window: 4097", "window: many", "models.gpt-3.5-turbo.window: expected int, found 'many'"),
+    (
+        "window: 4097",
+        "window: many",
+        "models.gpt-3.5-turbo.window: expected an integer, found 'many'",
+    ),
     ("{request_id}", "{request}", "found '{request}'; did you mean 'request_id'?"),
     (
         'x-request-id: "{request_id}"',
         "x-request-id: 5",
-        "headers.x-request-id: expected str, found 5",
+        "headers.x-request-id: expected a string, found 5; in quotes it is a string",
     ),
     ("`{model}` does not", "`{modle}` does not", "found '{modle}'; did you mean 'model'?"),
     ("default_model: gpt-3.5-turbo", "default_model: gpt-9", "expected a model, found 'gpt-9'"),
@@ -252,7 +278,11 @@ SERVICE_BREAKS = [
     ("error: invalid_input", "error: bad_input", "expected an error, found 'bad_input'"),
     ("  unknown_url:", "  unknown_path:", "errors: expected a row 'unknown_url', found none"),
     ("  embeddings:\n    title", "  rerank:\n    title", "for a served endpoint, found 'rerank'"),
-    ("{window: 4097, requested", "{window: [1], requested", "values.window: expected int | str"),
+    (
+        "{window: 4097, requested",
+        "{window: [1], requested",
+        "values.window: expected a string or an integer",
+    ),
 ]
 
 
