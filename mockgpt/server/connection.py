@@ -47,13 +47,13 @@ _REASONS: tuple[tuple[type[HttpProcessingError], str], ...] = (
 class Connection(RequestHandler):
     """A connection whose refusals of bytes that are no HTTP get the service's shape."""
 
-    __slots__ = ("_broken", "_content", "_half_closed", "_handled", "_left", "_refuse", "_paused")
+    __slots__ = ("_broken", "_content", "_half_closed", "_handled", "_left", "_refuse", "_sleeper")
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, refuse: Refuse) -> None:
         super().__init__(server, loop=loop)
         self._refuse = refuse
         self._left = False  # the client will say no more, and may be gone
-        self._paused: asyncio.Future[None] | None = None  # of a plan that pauses
+        self._sleeper: asyncio.Future[None] | None = None  # of a plan that pauses
         self._half_closed = False
         self._handled = 0  # of the requests that were parsed
         self._broken = ""  # why no more of a body will come
@@ -86,20 +86,20 @@ class Connection(RequestHandler):
         if self._left:
             return False
         loop = asyncio.get_running_loop()
-        self._paused = waiter = loop.create_future()
+        self._sleeper = waiter = loop.create_future()
         timer = loop.call_at(due, _wake, waiter) if due < FOR_EVER else None
         try:
             await waiter
         finally:
-            self._paused = None
+            self._sleeper = None
             if timer is not None:
                 timer.cancel()
         return not self._left
 
     def _depart(self) -> None:
         self._left = True
-        if self._paused is not None:
-            _wake(self._paused)
+        if self._sleeper is not None:
+            _wake(self._sleeper)
 
     def _break(self, reason: str) -> None:
         self._broken = reason
