@@ -71,6 +71,9 @@ class Sender:
                         self.abort(step.how)
         except ConnectionError:
             self._ending = "client_left"
+            if self.response is None:  # during a wait before the head; nobody reads this answer
+                self.abort("close")
+                return web.Response()
         assert self.response is not None, "a plan ends with End or Abort"
         return self.response
 

@@ -177,6 +177,18 @@ def test_a_client_that_leaves_a_stall_is_noticed_at_once():
     assert exchange.sent.status == 200
 
 
+def test_a_client_that_leaves_before_the_head_was_sent_nothing():
+    left = threading.Event()
+    late = Reply(say="a", faults=(Latency(delay="10m"),))
+    with serve(Rule(reply=late), observer=lambda _: left.set()) as mock:
+        with pytest.raises(openai.APITimeoutError):
+            ask(client(mock, max_retries=0), timeout=0.1)
+        assert left.wait(10)
+        (exchange,) = mock.journal
+        mock.check()
+    assert (exchange.sent, exchange.bug) == (None, None)
+
+
 def test_a_server_ends_what_hangs_when_it_stops():
     with serve(Rule(reply=Reply(say="a", faults=(Disconnect(how="hang"),)))) as mock:
         connection = http.client.HTTPConnection(mock.url.removeprefix("http://"), timeout=20)
