@@ -61,7 +61,7 @@ class Stall(_Fault, frozen=True, kw_only=True, tag="stall", rename={"for_": "for
 
 
 class Disconnect(_Fault, frozen=True, kw_only=True, tag="disconnect"):
-    """End the connection."""
+    """End the connection; a reset or close after 0 events comes instead of the head."""
 
     after: After = 0
     how: Annotated[

@@ -58,15 +58,12 @@ def happens(fault: faults.Fault, index: int, occasion: Occasion) -> bool:
 
 
 def _at(plan: Plan, after: faults.After, steps: Sequence[Step], *, resume: bool) -> Plan:
-    match after:
-        case faults.Place(bytes=int(size)):
-            return insert(plan, "bytes", size, steps, resume=resume)
-        case faults.Place(tokens=int(count)):
-            return insert(plan, "tokens", count, steps, resume=resume)
-        case int():
-            return insert(plan, "events", after, steps, resume=resume)
-        case _:
-            raise AssertionError("the loader refuses a place without bytes or tokens")
+    if isinstance(after, int):
+        return insert(plan, "events", after, steps, resume=resume)
+    if after.bytes is not UNSET:
+        return insert(plan, "bytes", after.bytes, steps, resume=resume)
+    assert after.tokens is not UNSET, "the loader refuses a place without bytes or tokens"
+    return insert(plan, "tokens", after.tokens, steps, resume=resume)
 
 
 def _latency(plan: Plan, fault: faults.Latency, _: Occasion) -> Plan:
@@ -81,7 +78,9 @@ def _stall(plan: Plan, fault: faults.Stall, _: Occasion) -> Plan:
 
 def _disconnect(plan: Plan, fault: faults.Disconnect, _: Occasion) -> Plan:
     last = Pause(FOR_EVER) if fault.how == "hang" else Abort(fault.how)
-    return _at(plan, fault.after, [Pause(0), last], resume=fault.how == "hang")
+    # The pause sends what came before; where that is the head alone, nothing came.
+    steps = [last] if fault.after == 0 else [Pause(0), last]
+    return _at(plan, fault.after, steps, resume=fault.how == "hang")
 
 
 def _error_event(plan: Plan, fault: faults.ErrorEvent, occasion: Occasion) -> Plan:

@@ -48,7 +48,10 @@ class End(Struct, frozen=True):
 
 
 class Abort(Struct, frozen=True):
-    """The connection ends here: by a TCP reset, or by a plain close before the body is complete."""
+    """The connection ends here: by a TCP reset, or by a plain close before the body is complete.
+
+    Directly behind the head it ends before that: a `Pause` between them sends the head.
+    """
 
     how: Literal["reset", "close"]
 

@@ -21,8 +21,9 @@ class Sender:
     """Sends one response and knows, whatever happens, what was really sent.
 
     Contiguous data goes out in one write, and nothing before the plan's first wait or its end: a
-    plan that fails until then can still be answered by another. `at`, in seconds of the injected
-    clock, gives the Date header.
+    plan that fails until then can still be answered by another, and of one that aborts with its
+    body not begun not even the head is sent. `at`, in seconds of the injected clock, gives the
+    Date header.
     """
 
     def __init__(self, request: web.BaseRequest, at: float) -> None:
@@ -62,7 +63,7 @@ class Sender:
                 pending, held = [], 0
                 if isinstance(step, End):
                     await self._end(head, data)
-                else:
+                elif data or self.response is not None or not isinstance(step, Abort):
                     await self._write(head, data)
                 match step:
                     case Pause():
@@ -71,10 +72,9 @@ class Sender:
                         self.abort(step.how)
         except ConnectionError:
             self._ending = "client_left"
-            if self.response is None:  # during a wait before the head; nobody reads this answer
-                self.abort("close")
-                return web.Response()
-        assert self.response is not None, "a plan ends with End or Abort"
+        if self.response is None:  # it ended before the head
+            self.abort("close")
+            return web.Response()  # nobody gets this
         return self.response
 
     async def _opened(self, plan: Plan) -> Head:

@@ -139,6 +139,11 @@ def test_a_connection_ends_at_any_byte(after, sent, how):
     assert how == "hang" or ended == len(steps) - 1
 
 
+def test_a_connection_that_ends_after_no_event_never_had_a_head():
+    assert streamed(Disconnect()) == [Head(200, TYPE), Abort("reset")]
+    assert streamed(Disconnect(after=Place(bytes=0)))[1:] == [Pause(0), Abort("reset")]
+
+
 def test_a_place_behind_the_end_is_never_reached():
     assert streamed(Disconnect(after=6)) == streamed()
     assert answered(Disconnect(after=Place(bytes=99))) == answered()

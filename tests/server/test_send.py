@@ -110,6 +110,13 @@ async def test_a_plain_close_leaves_the_body_unfinished():
     assert sent.ending == "aborted"
 
 
+async def test_an_end_directly_behind_the_head_comes_instead_of_it():
+    assert await answer([STREAM, Abort("close")]) == (b"", None)
+    data, sent = await answer([STREAM, Pause(0), Abort("close")])
+    assert data.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert (sent.bytes, sent.ending) == (0, "aborted")
+
+
 async def test_a_reset_is_a_reset():
     async with playing([STREAM, Data(b"x"), Pause(0), Abort("reset")]) as (port, sent):
         async with asyncio.timeout(20):
