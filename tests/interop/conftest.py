@@ -5,11 +5,16 @@ import os
 import runpy
 import shutil
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from mockgpt.core.conditions import When
+from mockgpt.core.replies import Reply
+from mockgpt.core.scenario import Rule, Scenario
 
 HERE = Path(__file__).parent
 CLIENTS = HERE / "clients"
@@ -36,6 +41,27 @@ def _plain_environment(monkeypatch):
             monkeypatch.delenv(name)
 
 
+def program_of(client, script):
+    """Return the command that runs one of clients/ with a client: today's, legacy, one of node's."""
+    if client == "today":
+        return [sys.executable, CLIENTS / f"{script}.py"]
+    if client == "legacy":
+        python = PREPARE.legacy_python(FOLDER)
+        if not PREPARE.is_ready(python.parents[1], PREPARE.LEGACY):
+            unavailable("openai 0.28.1 has no environment")
+        return [python, CLIENTS / f"{script}.py"]
+    project = PREPARE.node_project(FOLDER)
+    program = shutil.which("node")
+    if program is None:
+        unavailable(
+            "there is no node on PATH",
+            remedy="install it with npm, run python tests/interop/prepare.py",
+        )
+    if not PREPARE.is_ready(project, PREPARE.NODE):
+        unavailable("node's openai is not installed")
+    return [program, CLIENTS / f"{script}.mjs", project, client]
+
+
 def wrote(command, *, stdin=b""):
     """Run a client; return its standard output."""
     done = subprocess.run(command, input=stdin, capture_output=True, timeout=SECONDS, check=False)
@@ -43,19 +69,19 @@ def wrote(command, *, stdin=b""):
     return done.stdout
 
 
-def told(command):
+def told(command, *, stdin=b""):
     """Run a client that prints what it got as JSON; return that."""
-    return json.loads(wrote(command))
+    return json.loads(wrote(command, stdin=stdin))
 
 
 class Legacy:
     """openai 0.28.1 in its own environment: a case of clients/legacy.py, or a piece of code."""
 
-    def __init__(self, python):
-        self._python = python
+    def __init__(self):
+        self._python, self._script = program_of("legacy", "legacy")
 
     def __call__(self, case, url):
-        return told([self._python, CLIENTS / "legacy.py", case, url])
+        return told([self._python, self._script, case, url])
 
     def code(self, source, url):
         """Run the documentation's code, in which only the host is another."""
@@ -66,26 +92,33 @@ class Legacy:
 @pytest.fixture
 def legacy():
     """Run openai 0.28.1: `legacy(case, url)`, `legacy.code(source, url)`."""
-    python = PREPARE.legacy_python(FOLDER)
-    if not PREPARE.is_ready(python.parents[1], PREPARE.LEGACY):
-        unavailable("openai 0.28.1 has no environment")
-    return Legacy(python)
+    return Legacy()
 
 
 @pytest.fixture(params=sorted(PREPARE.NODE))
 def node(request):
     """Run a case of clients/node.mjs with each version of node's openai: `node(case, url)`."""
-    project = PREPARE.node_project(FOLDER)
-    program = shutil.which("node")
-    if program is None:
-        unavailable(
-            "there is no node on PATH",
-            remedy="install it with npm, run python tests/interop/prepare.py",
+    program = program_of(request.param, "node")
+    return lambda case, url: told([*program, case, url])
+
+
+@pytest.fixture
+def bumpy():
+    """Make a scenario of a fault: fifty questions, two replies each, three attempts at the first."""
+
+    def replies(number, fault):
+        attempts = (
+            Reply(error="service_unavailable"),
+            Reply(say="never seen", faults=(fault,)),
+            f"first {number}",
         )
-    if not PREPARE.is_ready(project, PREPARE.NODE):
-        unavailable("node's openai is not installed")
-    return lambda case, url: told(
-        [program, CLIENTS / "node.mjs", project, request.param, case, url]
+        return Reply(attempts=attempts), f"second {number}"
+
+    return lambda fault: Scenario(
+        rules=tuple(
+            Rule(when=When(user=f"question {number}"), reply=replies(number, fault))
+            for number in range(50)
+        )
     )
 
 

@@ -3,6 +3,9 @@
 import pytest
 from openai import OpenAI
 
+from mockgpt import MockGPT
+from mockgpt.core.faults import Disconnect
+
 documentation = pytest.mark.mockgpt("documentation")
 refusing = pytest.mark.mockgpt("documentation", allow=("refused_request",))
 
@@ -183,6 +186,19 @@ def test_a_wrong_key_is_an_authentication_error(mockgpt, node):
     assert (error["class"], error["status"]) == ("AuthenticationError", 401)
     assert error["code"] == "invalid_api_key"
     assert error["message"].startswith("401 Incorrect API key provided: ********.")
+
+
+# --- retries
+
+
+def test_one_call_meets_all_attempts_and_the_next_gets_the_next_reply(bumpy, node):
+    # What broke behind its head this client never asks again.
+    with MockGPT(bumpy(Disconnect())) as mock:
+        assert node("fifty_that_retry", mock.url) == [
+            [f"first {number}", f"second {number}"] for number in range(50)
+        ]
+    mock.check()
+    assert len(mock.journal) == 200
 
 
 # --- fetch, as a browser's page has it

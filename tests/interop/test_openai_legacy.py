@@ -6,6 +6,9 @@ import struct
 
 import pytest
 
+from mockgpt import MockGPT
+from mockgpt.core.faults import Disconnect, Place
+
 documentation = pytest.mark.mockgpt("documentation")
 refusing = pytest.mark.mockgpt("documentation", allow=("refused_request",))
 
@@ -385,3 +388,14 @@ def test_fastapis_dialect_is_an_invalid_response_to_this_client(mockgpt, legacy)
     assert (error["class"], error["status"]) == ("APIError", 422)
     assert error["message"].startswith("Invalid response object from API: ")
     assert "ensure this value is less than or equal to 2" in error["message"]
+
+
+def test_fifty_that_try_again_each_get_their_own_replies(bumpy, legacy):
+    cut = ["APIConnectionError", "ChunkedEncodingError"]  # whole, streamed
+    with MockGPT(bumpy(Disconnect(after=Place(bytes=10)))) as mock:
+        assert legacy("fifty_that_try_again", mock.url) == [
+            [["ServiceUnavailableError", cut[number % 2], f"first {number}"], [f"second {number}"]]
+            for number in range(50)
+        ]
+    mock.check()
+    assert len(mock.journal) == 200

@@ -40,17 +40,18 @@ def hurry(monkeypatch):
     monkeypatch.setattr(openai._base_client, "INITIAL_RETRY_DELAY", 0.001)
 
 
-BUMPY = Reply(
-    attempts=(
-        Reply(error="service_unavailable"),
-        Reply(say="never seen", faults=(Disconnect(after=Place(bytes=10)),)),
-        "arrived",
+def bumpy(text):
+    return Reply(
+        attempts=(
+            Reply(error="service_unavailable"),
+            Reply(say="never seen", faults=(Disconnect(after=Place(bytes=10)),)),
+            text,
+        )
     )
-)
 
 
 def test_one_call_of_the_sdk_meets_all_attempts_and_the_next_gets_the_next_reply():
-    with serve(Rule(id="r", reply=(BUMPY, "second", "third"))) as mock:
+    with serve(Rule(id="r", reply=(bumpy("arrived"), "second", "third"))) as mock:
         sdk = client(mock, max_retries=2)
         assert [said(ask(sdk)) for _ in range(3)] == ["arrived", "second", "third"]
         told = [(e.call, e.attempt, e.sent.status, e.sent.ending) for e in mock.journal]
@@ -65,7 +66,7 @@ def test_one_call_of_the_sdk_meets_all_attempts_and_the_next_gets_the_next_reply
 
 
 def test_an_application_that_tries_again_itself_meets_them_too():
-    with serve(Rule(id="r", reply=(BUMPY, "second"))) as mock:
+    with serve(Rule(id="r", reply=(bumpy("arrived"), "second"))) as mock:
         sdk = client(mock, max_retries=0)
         with pytest.raises(openai.InternalServerError):
             ask(sdk)
@@ -77,7 +78,9 @@ def test_an_application_that_tries_again_itself_meets_them_too():
 
 def test_parallel_clients_keep_their_calls_apart():
     rules = [
-        Rule(id=f"r{n}", when=When(user=f"question {n}"), reply=(BUMPY, f"answer {n}"))
+        Rule(
+            id=f"r{n}", when=When(user=f"question {n}"), reply=(bumpy(f"first {n}"), f"second {n}")
+        )
         for n in range(50)
     ]
     answers = {}
@@ -93,7 +96,8 @@ def test_parallel_clients_keep_their_calls_apart():
         for thread in threads:
             thread.join()
         mock.check()
-    assert answers == {number: ["arrived", f"answer {number}"] for number in range(50)}
+        assert len(mock.journal) == 200
+    assert answers == {number: [f"first {number}", f"second {number}"] for number in range(50)}
 
 
 def test_a_call_past_the_last_reply_is_told_and_found():

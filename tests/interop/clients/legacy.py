@@ -7,8 +7,10 @@ import asyncio
 import io
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import openai
+import requests
 
 KEY = "sk-of-the-test"
 HELLO = [{"role": "user", "content": "Hello!"}]
@@ -113,6 +115,27 @@ def no_key(_):
     return openai.ChatCompletion.create(**CHAT)
 
 
+def persistent(number):
+    """Ask in a loop of one's own; every other one streams. Return what each attempt came to."""
+    met = []
+    messages = [{"role": "user", "content": f"question {number}"}]
+    stream = number % 2 == 1
+    while True:
+        try:
+            answer = openai.ChatCompletion.create(model="gpt-4", messages=messages, stream=stream)
+            choices = [part.choices[0] for part in (answer if stream else [answer])]
+        except (openai.error.OpenAIError, requests.RequestException) as error:
+            met.append(type(error).__name__)
+        else:
+            said = [choice.get("delta") or choice.get("message") or {} for choice in choices]
+            return [*met, "".join(message.get("content", "") for message in said)]
+
+
+def fifty_that_try_again(_):
+    with ThreadPoolExecutor(50) as pool:
+        return list(pool.map(lambda number: [persistent(number), persistent(number)], range(50)))
+
+
 def models(_):
     return [openai.Model.list(), openai.Model.retrieve("gpt-4")]
 
@@ -146,6 +169,7 @@ CASES = {
     "api_key_header": api_key_header,
     "api_key_header_beside_another": api_key_header_beside_another,
     "no_key": no_key,
+    "fifty_that_try_again": fifty_that_try_again,
     "models": models,
     "command_line": command_line,
     "chat": lambda _: openai.ChatCompletion.create(**CHAT),

@@ -48,6 +48,17 @@ const cases = {
     await client.embeddings.create({ ...embedding, encoding_format: "float" }),
   ],
   models: async () => (await gathered(client.models.list())).map((model) => model.id),
+  // With two retries, and without the waits before them.
+  fifty_that_retry: () =>
+    Promise.all(
+      Array.from({ length: 50 }, async (_, number) => {
+        const client = new OpenAI({ ...options, baseURL: `${url}/v1`, maxRetries: 2 });
+        client.calculateDefaultRetryTimeoutMillis = () => 1;
+        const messages = [{ role: "user", content: `question ${number}` }];
+        const ask = async () => (await client.chat.completions.create({ ...chat, messages })).choices[0].message.content;
+        return [await ask(), await ask()];
+      }),
+    ),
   async headers() {
     const { data, response } = await client.chat.completions.create({ ...chat, n: 2, user: "me" }).withResponse();
     return { id: data._request_id, headers: Object.fromEntries(response.headers) };
