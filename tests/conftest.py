@@ -11,7 +11,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--write-fixtures",
         action="store_true",
-        help="Write the replies of fixtures/ anew instead of comparing them; review the difference.",
+        help="Write golden files anew instead of only comparing them; review the difference.",
     )
 
 

@@ -103,6 +103,14 @@ def node(request):
 
 
 @pytest.fixture
+def met():
+    """Put groups of cases to a client of clients/faults.*: `met(client, groups, url)`."""
+    return lambda client, groups, url: told(
+        [*program_of(client, "faults"), url], stdin=json.dumps(groups).encode()
+    )
+
+
+@pytest.fixture
 def bumpy():
     """Make a scenario of a fault: fifty questions, two replies each, three attempts at the first."""
 

@@ -20,6 +20,7 @@ DEFAULT = Path(__file__).resolve().parents[2] / ".interop"
 # numpy: without it this client dies on base64 embeddings, which it asks for by default.
 LEGACY = ("openai==0.28.1", "numpy>=1.26")
 # 7.x wants a newer node than Debian's stable release has; 4.104.0 is the last of the fetch shims.
+# test_faults.py and its page name these versions.
 NODE = {"openai-today": "npm:openai@6.49.0", "openai-v4": "npm:openai@4.104.0"}
 
 _SECONDS = 300  # of one installation, on a slow line
