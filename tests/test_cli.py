@@ -25,6 +25,7 @@ def run(*arguments, stdin=None, env=None):
     ("arguments", "page"),
     [
         (["--help"], "mockgpt"),
+        (["explain", "--help"], "explain"),
         (["serve", "--help"], "serve"),
         (["tokens", "-h"], "tokens"),
         (["schema", "-h"], "schema"),
@@ -56,9 +57,72 @@ def test_tokens_shows_the_pieces_and_their_number(given):
     assert shown.count("|") == 9
 
 
+HI = '{"messages": [{"role": "user", "content": "Hi"}]}'
+
+
+@pytest.fixture
+def scenario(tmp_path, monkeypatch):
+    """Return the name of a scenario whose second rule answers a greeting."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "two.yaml").write_text(
+        "mockgpt: 1\nrules:\n"
+        "- {id: bye, when: {user: Bye}, reply: a}\n"
+        "- {id: hi, when: {headers: {x-a: '1'}}, reply: b}\n"
+        "- {id: rest, when: {endpoint: chat}, reply: c}\n",
+        "utf-8",
+    )
+    return "two.yaml"
+
+
+def test_explain_says_what_answers_and_why_the_rest_does_not(scenario):
+    result = run("explain", scenario, "-", "--header", "X-A: 1", stdin=HI)
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "rule hi answers\n"
+        "rule bye (two.yaml:3): does not answer\n"
+        "  user: wanted equals 'Bye', got 'Hi'\n"
+        "rule hi (two.yaml:4): answers\n"
+        "rule rest (two.yaml:5): not tried, an earlier one answers; it would match, too\n"
+    )
+
+
+def test_explain_fails_where_nothing_answers(scenario, tmp_path):
+    (tmp_path / "request.json").write_text('{"prompt": "Hi", "model": "gpt-4"}', "utf-8")
+    result = run("explain", scenario, "request.json")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[0] == "nothing answers"
+    assert "  headers.x-a: wanted equals '1', got no such header" in result.stdout.splitlines()
+
+
+def test_explain_repeats_what_the_service_would_refuse_with(scenario):
+    result = run("explain", scenario, "-", stdin=HI.replace("user", "nobody"))
+    assert result.exit_code == 1
+    assert result.stdout.startswith("the service refuses it with 400: 'nobody' is not one of")
+
+
+def test_explain_prints_json(scenario):
+    result = run("explain", scenario, "-", "--json", stdin=HI)
+    told = json.loads(result.stdout)
+    assert (told["answered"], told["verdict"]) == (True, "rule rest answers")
+    assert [tried["state"] for tried in told["tried"]] == ["differs", "differs", "answers"]
+
+
+def test_explain_takes_headers_from_a_variable(scenario):
+    result = run("explain", scenario, "-", stdin=HI, env={"MOCKGPT_HEADER": "x-b: 2\nx-a: 1"})
+    assert result.stdout.startswith("rule hi answers\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        (["explain", "nothing", "-"], 2, "Error: expected a shipped scenario (documentation"),
+        (["explain", "documentation", "nowhere.json"], 2, "No such file or directory"),
+        (["explain", "documentation", "-"], 2, "Error: expected JSON, found an error"),
+        (
+            ["explain", "documentation", "-", "--header", "a"],
+            2,
+            "expected 'name: value', found 'a'",
+        ),
         (["serve", "nothing"], 2, "Error: expected a shipped scenario (documentation"),
         (["serve", "--service", "nothing"], 2, "Error: expected a service's name (pgpt)"),
         (["serve", "--listen", "nowhere"], 2, "expected HOST:PORT with a port from 0 to 65535"),

@@ -5,11 +5,14 @@ What they mean is `matching.py`'s; all conditions that are given must hold.
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
+import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
-from mockgpt.core.entry import Entry, Place, Problem
+from mockgpt.core.bodies import bounds_problems, json_problems, named, parsed, pattern_problems
+from mockgpt.core.entry import Entry, Place, Problem, path_of
+from mockgpt.core.patterns import group_names, regex_problems
 
 EndpointName = Literal["chat", "completions", "embeddings"]
 
@@ -111,15 +114,141 @@ class When(
     not_: Annotated["When | UnsetType", Meta(description="This does not hold.")] = UNSET
 
 
+TEXTS = ("user", "system", "assistant", "text", "prompt", "input")
+_ASKABLE: dict[str, tuple[EndpointName, ...]] = {  # the endpoints that can meet a condition
+    **dict.fromkeys(("user", "system", "assistant", "turn"), ("chat",)),
+    "prompt": ("completions",),
+    "input": ("embeddings",),
+}
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+
+
+def capture_names(when: When) -> frozenset[str]:
+    """Return the names that conditions may capture, whichever of their alternatives hold."""
+    return frozenset[str]().union(*(names for _, names in _named(when)))
+
+
+def _named(when: When) -> Iterator[tuple[Place, frozenset[str]]]:
+    """Yield captured names by their place; alternatives share theirs, `not` captures nothing."""
+    for place, text in _texts(when):
+        if isinstance(text, TextMatch):
+            yield (*place, "matches"), group_names(text.matches)
+    if when.body is not UNSET:
+        yield from named(when.body, ("body",))
+    for index, one in enumerate(when.all_ or ()):
+        yield ("all", index), capture_names(one)
+    yield ("any",), frozenset[str]().union(*map(capture_names, when.any_ or ()))
+
+
+def _texts(when: When) -> Iterator[tuple[Place, Text | UnsetType]]:
+    """Yield the conditions on texts, those on headers included, with their place."""
+    for key in TEXTS:
+        yield (key,), getattr(when, key)
+    for name, text in when.headers.items():
+        yield ("headers", name), text
+
+
 def condition_problems(when: When, place: Place) -> Iterator[Problem]:
     """Yield what the types alone cannot refuse, with its place in the scenario."""
-    for key in when.__struct_fields__:
-        match = getattr(when, key)
-        if isinstance(match, TextMatch) and match.matches is not UNSET:
-            try:
-                re.compile(match.matches)
-            except (re.error, OverflowError, RecursionError) as error:
-                yield (
-                    (*place, key, "matches"),
-                    f"expected a regular expression, found '{match.matches}' ({error})",
-                )
+    found = [*_problems(when, place, get_args(EndpointName))]
+    yield from found or _surrogates(msgspec.to_builtins(when), place)
+
+
+def _problems(when: When, place: Place, possible: tuple[str, ...]) -> Iterator[Problem]:
+    """Yield problems; `possible` are the endpoints that conditions around these leave."""
+    for at, text in _texts(when):
+        yield from _text_problems(text, (*place, *at))
+    for name in when.headers:
+        if not _HEADER_NAME.fullmatch(name):
+            yield (*place, "headers", name), f"expected the name of a header, found '{name}'"
+    given = msgspec.structs.asdict(when)
+    for key in ("endpoint", "model", "any_", "all_"):
+        if given[key] == ():
+            yield (*place, key.strip("_")), "expected at least one, found an empty list"
+    if isinstance(when.turn, Range):
+        yield from _range_problems(when.turn, (*place, "turn"))
+    if when.body is not UNSET:
+        yield from pattern_problems(when.body, (*place, "body"))
+    yield from _exactly_problems(when, place)
+    yield from _repeated_groups(when, place)
+    yield from _combined_problems(when, place, possible)
+
+
+def _repeated_groups(when: When, place: Place) -> Iterator[Problem]:
+    """Yield names that two conditions capture, of which one would be lost."""
+    seen: dict[str, Place] = {}
+    for at, names in _named(when):
+        for name in sorted(names):
+            if name in seen:
+                first = path_of(seen[name])
+                message = f"expected each group once, found '{name}' again (first in {first})"
+                yield (*place, *at), message
+            seen.setdefault(name, at)
+
+
+def _combined_problems(when: When, place: Place, possible: tuple[str, ...]) -> Iterator[Problem]:
+    """Yield conditions that cannot hold together, and the problems of `any`, `all` and `not`."""
+    for key, endpoints in _asked_endpoints(when):
+        left = tuple(endpoint for endpoint in possible if endpoint in endpoints)
+        if not left:
+            wanted, found = " or ".join(possible), " or ".join(endpoints)
+            message = f"expected a condition that {wanted} can meet, found one of {found}"
+            yield (*place, key), message
+            break
+        possible = left
+    for key, branches in (("any", when.any_), ("all", when.all_)):
+        for index, branch in enumerate(branches or ()):
+            yield from _problems(branch, (*place, key, index), possible)
+    if when.not_ is not UNSET:
+        yield from _problems(when.not_, (*place, "not"), get_args(EndpointName))
+
+
+def _asked_endpoints(when: When) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield for each condition the endpoints that can meet it, where not all can."""
+    if when.endpoint:
+        yield "endpoint", (when.endpoint,) if isinstance(when.endpoint, str) else when.endpoint
+    for key, endpoints in _ASKABLE.items():
+        if getattr(when, key) is not UNSET:
+            yield key, endpoints
+    if when.stream is True:
+        yield "stream", ("chat", "completions")
+
+
+def _text_problems(text: Text | UnsetType, place: Place) -> Iterator[Problem]:
+    if not isinstance(text, TextMatch):
+        return
+    if text == TextMatch(ignore_case=text.ignore_case):
+        yield place, "expected `equals`, `contains`, `matches` or `glob`, found none of them"
+    if text.matches is not UNSET:
+        yield from regex_problems(text.matches, (*place, "matches"))
+
+
+def _range_problems(numbers: Range, place: Place) -> Iterator[Problem]:
+    if numbers == Range():
+        yield place, "expected `at_least` or `at_most`, found neither"
+    yield from bounds_problems(numbers.at_least, numbers.at_most, place)
+
+
+def _exactly_problems(when: When, place: Place) -> Iterator[Problem]:
+    if when.exactly is not UNSET:
+        yield from json_problems(when.exactly, (*place, "exactly"))
+    elif when.ignore:
+        yield (*place, "ignore"), "expected `ignore` beside `exactly`, found it alone"
+    for index, path in enumerate(when.ignore):
+        if parsed(path) is None:
+            wanted = "a path such as temperature, messages[0].name or messages[*].name"
+            yield (*place, "ignore", index), f"expected {wanted}, found '{path}'"
+
+
+def _surrogates(value: object, place: Place) -> Iterator[Problem]:
+    """Yield texts that no request has, and that no answer that told of them could be encoded with."""
+    match value:
+        case str() if any("\ud800" <= c <= "\udfff" for c in value):
+            yield place, "expected text, found half of a surrogate pair"
+        case dict():
+            for key, item in value.items():
+                yield from _surrogates(key, place)
+                yield from _surrogates(item, (*place, key))
+        case list() | tuple():
+            for index, item in enumerate(value):
+                yield from _surrogates(item, (*place, index))

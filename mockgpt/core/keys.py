@@ -39,7 +39,12 @@ def refusal(keys: tuple[str, ...], accepted: frozenset[str]) -> ApiError | None:
 
 def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers whose names do not sound of a secret."""
-    return {name: value for name, value in headers.items() if not _SECRET.search(name)}
+    return {name: value for name, value in headers.items() if not sounds_secret(name)}
+
+
+def sounds_secret(name: str) -> bool:
+    """Tell whether a header's name sounds of a secret."""
+    return _SECRET.search(name.lower()) is not None
 
 
 def decisive(keys: tuple[str, ...], accepted: frozenset[str]) -> str:

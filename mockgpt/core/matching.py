@@ -3,15 +3,24 @@
 The explanation of a miss is the matcher's own result, so the two cannot disagree.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import translate
-from functools import lru_cache
+from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from mockgpt.core.conditions import Text, TextMatch, When
+from mockgpt.core import bodies
+from mockgpt.core.conditions import TextMatch, When, capture_names
+from mockgpt.core.differences import (
+    LISTED,
+    TEXTS,
+    Difference,
+    differences,
+    distance,
+    header_values,
+    meets,
+)
+from mockgpt.core.patterns import regex
 from mockgpt.core.replies import attempts_of
 from mockgpt.core.requests import (
     Asked,
@@ -24,15 +33,8 @@ from mockgpt.core.scenario import Rule, replies_of
 
 Captures = Mapping[str, str]  # named groups of `matches`, and what they hold
 
-_SHOWN, _LISTED = 200, 5  # characters of a text and texts of a request that a difference shows
-
-
-class Difference(Struct, frozen=True):
-    """One condition that does not hold: its key, what was wanted, what the request has."""
-
-    key: str
-    wanted: str
-    got: str
+_TEXT_REPLIES = ("say", "template", "file", "pieces", "choices")
+_VECTOR_REPLIES = ("vectors", "similar")
 
 
 class Choice(Struct, frozen=True):
@@ -62,121 +64,87 @@ def _told(miss: Miss, kind: str, places: Mapping[str, str]) -> str:
     assert miss.nearest is not None, "asked for a miss that has one"
     name = miss.nearest.id
     where = f"{places[name]} " if name in places else ""
-    told = "; ".join(f"{d.key}: wanted {d.wanted}, got {d.got}" for d in miss.differences)
-    return f"{where}{kind} '{name}' ({told})"
+    told = "; ".join(map(str, miss.differences[:LISTED]))
+    more = len(miss.differences) - LISTED
+    return f"{where}{kind} '{name}' ({told}{f'; and {more} more' if more > 0 else ''})"
 
 
 def choose(rules: Sequence[Rule], asked: Asked) -> Choice | Miss:
-    """Return the first rule whose conditions all hold, or the one with the fewest that do not."""
+    """Return the first rule whose conditions all hold, or the one with the fewest that do not.
+
+    A rule for the endpoint that was asked is nearer than any for another.
+    """
     nearest = Miss(None)
     for rule in rules:
-        found = (*differences(rule.when, asked), *_unfit(rule, asked.request))
+        found = reasons(rule, asked)
         if not found:
             return Choice(rule)
-        if nearest.nearest is None or len(found) < len(nearest.differences):
+        if nearest.nearest is None or distance(found) < distance(nearest.differences):
             nearest = Miss(rule, found)
     return nearest
+
+
+def reasons(rule: Rule, asked: Asked) -> tuple[Difference, ...]:
+    """Return why a rule does not answer a request; none means that it would."""
+    return differences(rule.when, asked) or tuple(_unfit(rule, asked.request))
+
+
+def _unfit(rule: Rule, request: Request) -> Iterator[Difference]:
+    """Yield a difference where a text would answer a request for vectors, or the reverse."""
+    embeddings = isinstance(request, EmbeddingRequest)
+    wrong = _TEXT_REPLIES if embeddings else _VECTOR_REPLIES
+    attempts = (attempt for reply in replies_of(rule) for attempt in attempts_of(reply))
+    if any(getattr(attempt, key) is not UNSET for attempt in attempts for key in wrong):
+        texts, vectors = "a request for text", "a request for embeddings"
+        wanted, got = (texts, vectors) if embeddings else (vectors, texts)
+        yield Difference("reply", wanted, got)
 
 
 def meant_for(when: When, asked: Asked) -> tuple[Captures | None, ...]:
     """Return for each prompt or input the captures of conditions that the request meets.
 
     None stands for a text that the answer is not meant for: conditions on a text are meant for the
-    texts that meet them, others for all.
+    texts that meet them, others for all. So are those that no text meets by itself.
+    Every name of `capture_names` is there; a group that took no part is "".
     """
     request = asked.request
+    names = capture_names(when)
     if isinstance(request, ChatRequest):
-        return ({},)
+        return (_captures(when, asked, names),)
     name = "prompts" if isinstance(request, CompletionRequest) else "inputs"
-    singles = (
-        replace(asked, request=replace(request, **{name: (text,)})) for text in request.texts
+    alone = [replace(asked, request=replace(request, **{name: (text,)})) for text in request.texts]
+    rest = replace(when, body=UNSET, exactly=UNSET)  # these hold for the request, so for each text
+    meant = tuple(
+        None if differences(rest, single) else _captures(when, single, names) for single in alone
     )
-    return tuple(None if differences(when, single) else {} for single in singles)
+    if all(one is None for one in meant):
+        return (_captures(when, asked, names),) * len(meant)
+    return meant
 
 
-def _unfit(rule: Rule, request: Request) -> Iterator[Difference]:
-    """Yield a difference where a text would answer a request for vectors, or the reverse."""
-    embeddings = isinstance(request, EmbeddingRequest)
-    attempts = [attempt for reply in replies_of(rule) for attempt in attempts_of(reply)]
-    if embeddings and any(attempt.say is not UNSET for attempt in attempts):
-        yield Difference("reply", "a request for text", "embeddings")
-    if not embeddings and any(attempt.vectors is not UNSET for attempt in attempts):
-        yield Difference("reply", "a request for embeddings", "a request for text")
+def _captures(when: When, asked: Asked, names: frozenset[str]) -> Captures:
+    return dict.fromkeys(names, "") | _captured(when, asked) if names else {}
 
 
-def differences(when: When, asked: Asked) -> tuple[Difference, ...]:
-    """Return the conditions that the request does not meet; none means that it matches."""
-    return tuple(_differences(when, asked))
+def _captured(when: When, asked: Asked) -> dict[str, str]:
+    """Return what groups hold; of branches that capture the same name the last one that holds."""
+    found: dict[str, str] = {}
+    for key, texts in TEXTS.items():
+        found |= _groups(getattr(when, key), texts(asked.request))
+    for name, text in when.headers.items():
+        found |= _groups(text, header_values(asked, name))
+    if when.body is not UNSET:
+        found |= bodies.captures(when.body, asked.body)
+    for branch in (*(when.all_ or ()), *(when.any_ or ())):
+        if not differences(branch, asked):
+            found |= _captured(branch, asked)
+    return found
 
 
-def _differences(when: When, asked: Asked) -> Iterator[Difference]:
-    request = asked.request
-    endpoint = request.__struct_config__.tag
-    if when.endpoint is not UNSET:
-        wanted = (when.endpoint,) if isinstance(when.endpoint, str) else when.endpoint
-        if endpoint not in wanted:
-            yield Difference("endpoint", " or ".join(wanted), str(endpoint))
-    if when.model is not UNSET:
-        globs = (when.model,) if isinstance(when.model, str) else when.model
-        if not any(_glob(glob, ignore_case=False).match(request.model) for glob in globs):
-            yield Difference("model", " or ".join(globs), request.model)
-    for key in ("user", "system", "assistant"):
-        text = getattr(request, key) if isinstance(request, ChatRequest) else None
-        yield from _text_difference(key, getattr(when, key), () if text is None else (text,))
-    yield from _text_difference("text", when.text, _strings(request))
-    prompts = _strings(request) if isinstance(request, CompletionRequest) else ()
-    yield from _text_difference("prompt", when.prompt, prompts)
-    inputs = _strings(request) if isinstance(request, EmbeddingRequest) else ()
-    yield from _text_difference("input", when.input, inputs)
-    if when.stream is not UNSET:
-        stream = not isinstance(request, EmbeddingRequest) and request.stream
-        if stream != when.stream:
-            yield Difference("stream", str(when.stream).lower(), str(stream).lower())
-
-
-def _strings(request: Request) -> tuple[str, ...]:
-    return tuple(text for text in request.texts if isinstance(text, str))
-
-
-def _text_difference(
-    key: str, wanted: Text | UnsetType, texts: tuple[str, ...]
-) -> Iterator[Difference]:
-    """Yield a difference unless one of the texts meets the condition."""
-    if wanted is UNSET:
-        return
-    match = TextMatch(equals=wanted) if isinstance(wanted, str) else wanted
-    if not any(_meets(match, text) for text in texts):
-        shown = " | ".join(repr(text[:_SHOWN]) for text in texts[:_LISTED])
-        yield Difference(key, _described(match), shown or "no such text")
-
-
-def _meets(match: TextMatch, text: str) -> bool:
-    fold = str.casefold if match.ignore_case else str
-    return (
-        (match.equals is UNSET or fold(match.equals) == fold(text))
-        and (match.contains is UNSET or fold(match.contains) in fold(text))
-        and (
-            match.matches is UNSET
-            or _regex(match.matches, ignore_case=match.ignore_case).search(text) is not None
-        )
-        and (
-            match.glob is UNSET
-            or _glob(match.glob, ignore_case=match.ignore_case).match(text) is not None
-        )
-    )
-
-
-def _described(match: TextMatch) -> str:
-    given = [(k, getattr(match, k)) for k in ("equals", "contains", "matches", "glob")]
-    parts = [f"{key} {value!r}" for key, value in given if value is not UNSET]
-    return " and ".join(parts) + (" (ignoring case)" if match.ignore_case else "")
-
-
-@lru_cache(maxsize=1024)
-def _regex(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE if ignore_case else re.NOFLAG)
-
-
-@lru_cache(maxsize=1024)
-def _glob(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
-    return re.compile(translate(pattern), re.IGNORECASE if ignore_case else re.NOFLAG)
+def _groups(wanted: Any, texts: tuple[str, ...]) -> dict[str, str]:
+    """Return the groups of the first text that meets a condition."""
+    if not isinstance(wanted, TextMatch) or wanted.matches is UNSET:
+        return {}
+    pattern = regex(wanted.matches, ignore_case=wanted.ignore_case)
+    found = next((pattern.search(text) for text in texts if meets(wanted, text)), None)
+    return {} if found is None else found.groupdict("")

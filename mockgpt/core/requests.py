@@ -31,6 +31,11 @@ class ChatRequest(Struct, frozen=True, kw_only=True, tag="chat"):
         """The text of every message."""
         return tuple(message.content for message in self.messages)
 
+    @property
+    def turn(self) -> int:
+        """How many user messages there are so far."""
+        return sum(message.role == "user" for message in self.messages)
+
     def last(self, role: str) -> str | None:
         """Return the text of the last message of a role."""
         return next((m.content for m in reversed(self.messages) if m.role == role), None)

@@ -5,7 +5,7 @@ walk both decides and explains.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -44,7 +44,7 @@ def _violations(value: Any, rule: Rule, path: Path) -> Iterator[ApiError]:
             yield from _texts(value, rule, path)
         case "text":
             return
-        case expected if not _TYPES[expected](value):
+        case expected if not TYPES[expected](value):
             yield _wrong_type(value, expected, path)
         case "array":
             yield from _array(value, rule, path)
@@ -56,7 +56,8 @@ def _violations(value: Any, rule: Rule, path: Path) -> Iterator[ApiError]:
             yield from _bounds(value, rule, path)
 
 
-_TYPES = {
+TYPES: dict[str, Callable[[Any], bool]] = {  # JSON's, by name
+    "null": lambda value: value is None,
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
     "array": lambda value: isinstance(value, list),

@@ -3,7 +3,8 @@
 import pytest
 
 from mockgpt.core.conditions import TextMatch, When
-from mockgpt.core.matching import Choice, Difference, Miss, choose, differences
+from mockgpt.core.differences import Difference, differences
+from mockgpt.core.matching import Choice, Miss, choose
 from mockgpt.core.replies import Edges, Filler, Reply
 from mockgpt.core.requests import Asked, ChatRequest, CompletionRequest, EmbeddingRequest, Message
 from mockgpt.core.scenario import Rule

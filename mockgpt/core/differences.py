@@ -1,0 +1,260 @@
+"""What a request has otherwise than conditions ask: each key of `when`, and what meets it.
+
+`differences` is the matcher. A value that is secret, a key or a header's, is never told.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from mockgpt.core import bodies, keys
+from mockgpt.core.bodies import shown
+from mockgpt.core.conditions import Range, Text, TextMatch, When
+from mockgpt.core.entry import path_of
+from mockgpt.core.patterns import glob, regex
+from mockgpt.core.requests import (
+    Asked,
+    ChatRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+    Request,
+)
+
+LISTED = 5  # texts, places and differences that are told of one thing
+_HIDDEN = "***"
+
+
+class Difference(Struct, frozen=True):
+    """One condition that does not hold: its key, what was wanted, what the request has."""
+
+    key: str
+    wanted: str
+    got: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: wanted {self.wanted}, got {self.got}"
+
+
+def distance(found: tuple[Difference, ...]) -> tuple[bool, int]:
+    """Return how far a rule with these is from answering: one for another endpoint is far."""
+    return any(difference.key == "endpoint" for difference in found), len(found)
+
+
+def differences(when: When, asked: Asked) -> tuple[Difference, ...]:
+    """Return the conditions that the request does not meet; none means that it matches."""
+    return tuple(_differences(when, asked))
+
+
+def _differences(when: When, asked: Asked) -> Iterator[Difference]:
+    for key, find in _CONDITIONS.items():
+        wanted = getattr(when, key)
+        if wanted is not UNSET:
+            yield from find(wanted, asked)
+    for name, wanted in when.headers.items():
+        yield from _header(name.lower(), wanted, asked)
+    if when.exactly is not UNSET:
+        ignored = [path for path in map(bodies.parsed, when.ignore) if path is not None]
+        yield from _places("exactly", bodies.unequal(when.exactly, asked.body, ignored))
+
+
+def _endpoint(wanted: str | tuple[str, ...], asked: Asked) -> Iterator[Difference]:
+    endpoint = asked.request.__struct_config__.tag
+    names = (wanted,) if isinstance(wanted, str) else wanted
+    if endpoint not in names:
+        yield Difference("endpoint", " or ".join(names), str(endpoint))
+
+
+def _model(wanted: str | tuple[str, ...], asked: Asked) -> Iterator[Difference]:
+    model = asked.request.model
+    globs = (wanted,) if isinstance(wanted, str) else wanted
+    if not any(glob(one).match(model) for one in globs):
+        yield Difference("model", " or ".join(globs), model)
+
+
+def _text(key: str) -> Callable[[Text, Asked], Iterator[Difference]]:
+    """Return what finds the difference unless one of the texts of a key meets the condition."""
+    texts_of = TEXTS[key]
+
+    def find(wanted: Text, asked: Asked) -> Iterator[Difference]:
+        texts = texts_of(asked.request)
+        if not any(meets(wanted, text) for text in texts):
+            told = " | ".join(shown(text) for text in texts[:LISTED])
+            yield Difference(key, _described(wanted), told or "no such text")
+
+    return find
+
+
+def meets(wanted: Text, text: str) -> bool:
+    """Tell whether a text meets a condition."""
+    if isinstance(wanted, str):
+        return wanted == text
+    fold = str.casefold if wanted.ignore_case else str
+    return (
+        (wanted.equals is UNSET or fold(wanted.equals) == fold(text))
+        and (wanted.contains is UNSET or fold(wanted.contains) in fold(text))
+        and (
+            wanted.matches is UNSET
+            or regex(wanted.matches, ignore_case=wanted.ignore_case).search(text) is not None
+        )
+        and (
+            wanted.glob is UNSET
+            or glob(wanted.glob, ignore_case=wanted.ignore_case).match(text) is not None
+        )
+    )
+
+
+def _described(wanted: Text) -> str:
+    match = TextMatch(equals=wanted) if isinstance(wanted, str) else wanted
+    given = [(k, getattr(match, k)) for k in ("equals", "contains", "matches", "glob")]
+    parts = [f"{key} {value!r}" for key, value in given if value is not UNSET]
+    return " and ".join(parts) + (" (ignoring case)" if match.ignore_case else "")
+
+
+def _turn(wanted: int | Range, asked: Asked) -> Iterator[Difference]:
+    bounds = Range(at_least=wanted, at_most=wanted) if isinstance(wanted, int) else wanted
+    turn = asked.request.turn if isinstance(asked.request, ChatRequest) else None
+    least = 0 if bounds.at_least is UNSET else bounds.at_least
+    most = math.inf if bounds.at_most is UNSET else bounds.at_most
+    if turn is None or not least <= turn <= most:
+        yield Difference("turn", _numbers(bounds), "no chat" if turn is None else str(turn))
+
+
+def _numbers(bounds: Range) -> str:
+    if bounds.at_least == bounds.at_most:
+        return str(bounds.at_least)
+    given = [("at least", bounds.at_least), ("at most", bounds.at_most)]
+    return " and ".join(f"{words} {number}" for words, number in given if number is not UNSET)
+
+
+def _stream(wanted: bool, asked: Asked) -> Iterator[Difference]:  # noqa: FBT001 - a condition
+    request = asked.request
+    stream = not isinstance(request, EmbeddingRequest) and request.stream
+    if stream != wanted:
+        yield Difference("stream", shown(wanted), shown(stream))
+
+
+def header_values(asked: Asked, name: str) -> tuple[str, ...]:
+    """Return the value of a header, if the request has it."""
+    value = asked.headers.get(name.lower())
+    return () if value is None else (value,)
+
+
+def _header(name: str, wanted: Text, asked: Asked) -> Iterator[Difference]:
+    values = header_values(asked, name)
+    if not any(meets(wanted, value) for value in values):
+        secret = keys.sounds_secret(name)
+        told = (_HIDDEN, _HIDDEN) if secret else (_described(wanted), *map(shown, values))
+        yield Difference(f"headers.{name}", told[0], told[1] if values else "no such header")
+
+
+def _api_key(wanted: str, asked: Asked) -> Iterator[Difference]:
+    if not any(glob(wanted).match(key) for key in asked.api_keys):
+        got = " | ".join(map(keys.masked, asked.api_keys)) or "no key"
+        yield Difference("api_key", _masked(wanted), got)
+
+
+def _masked(wanted: str) -> str:
+    """Return a glob as it stands, unless it is a whole key."""
+    return wanted if any(c in wanted for c in "*?[") else keys.masked(wanted)
+
+
+def _body(wanted: dict[str, Any], asked: Asked) -> Iterator[Difference]:
+    return _places("body", bodies.unmet(wanted, asked.body))
+
+
+def _places(key: str, found: Iterator[bodies.Found]) -> Iterator[Difference]:
+    for place, wanted, got in islice(found, LISTED):
+        yield Difference(path_of((key, *place)), wanted, got)
+
+
+def _any(wanted: tuple[When, ...], asked: Asked) -> Iterator[Difference]:
+    """Yield one difference, that of the nearest alternative, where none holds."""
+    missed = []
+    for index, branch in enumerate(wanted):
+        found = differences(branch, asked)
+        if not found:
+            return
+        missed.append((distance(found), index, found))
+    _, index, found = min(missed, key=lambda miss: miss[:2])
+    if len(found) == 1:
+        yield replace(found[0], key=f"any[{index}].{found[0].key}")
+    else:
+        told = found[:LISTED]
+        yield Difference(
+            f"any[{index}]",
+            " and ".join(f"{one.key} {one.wanted}" for one in told),
+            " and ".join(f"{one.key} {one.got}" for one in told),
+        )
+
+
+def _all(wanted: tuple[When, ...], asked: Asked) -> Iterator[Difference]:
+    for one in wanted:
+        yield from _differences(one, asked)
+
+
+def _not(wanted: When, asked: Asked) -> Iterator[Difference]:
+    if not differences(wanted, asked):
+        told = msgspec.to_builtins(_without_secrets(wanted))
+        yield Difference("not", f"not {shown(told)}", "just that")
+
+
+def _without_secrets(when: When) -> When:
+    """Return conditions as they may be shown."""
+    headers = {n: _HIDDEN if keys.sounds_secret(n) else text for n, text in when.headers.items()}
+    return replace(
+        when,
+        headers=headers,
+        api_key=UNSET if when.api_key is UNSET else _masked(when.api_key),
+        any_=UNSET if when.any_ is UNSET else tuple(map(_without_secrets, when.any_)),
+        all_=UNSET if when.all_ is UNSET else tuple(map(_without_secrets, when.all_)),
+        not_=UNSET if when.not_ is UNSET else _without_secrets(when.not_),
+    )
+
+
+def _strings(kind: type[Request] | None = None) -> Callable[[Request], tuple[str, ...]]:
+    """Return what lists the texts of a kind of request, or of any; token ids are none."""
+
+    def texts(request: Request) -> tuple[str, ...]:
+        if kind is not None and not isinstance(request, kind):
+            return ()
+        return tuple(text for text in request.texts if isinstance(text, str))
+
+    return texts
+
+
+def _last(role: str) -> Callable[[Request], tuple[str, ...]]:
+    """Return what lists the last message of a role, if there is one."""
+
+    def texts(request: Request) -> tuple[str, ...]:
+        text = request.last(role) if isinstance(request, ChatRequest) else None
+        return () if text is None else (text,)
+
+    return texts
+
+
+# The texts that a condition on texts may be met by, one of which is enough.
+TEXTS: dict[str, Callable[[Request], tuple[str, ...]]] = {
+    "user": _last("user"),
+    "system": _last("system"),
+    "assistant": _last("assistant"),
+    "text": _strings(),
+    "prompt": _strings(CompletionRequest),
+    "input": _strings(EmbeddingRequest),
+}
+_CONDITIONS: dict[str, Callable[[Any, Asked], Iterator[Difference]]] = {
+    "endpoint": _endpoint,
+    "model": _model,
+    **{key: _text(key) for key in TEXTS},
+    "turn": _turn,
+    "stream": _stream,
+    "api_key": _api_key,
+    "body": _body,
+    "any_": _any,
+    "all_": _all,
+    "not_": _not,
+}
