@@ -104,7 +104,7 @@ def explain(loaded: Loaded, service: Service, incoming: Incoming) -> Explanation
     engine = Engine(loaded, service, Settings())
     outcome = engine.answer(msgspec.structs.replace(incoming, headers=with_key))
     exchange = outcome.exchange
-    if exchange.request is None:
+    if exchange.request is None or exchange.limit:
         if exchange.error is None:
             return Explanation(
                 answered=True, verdict="the service answers by itself: no rule is tried"
