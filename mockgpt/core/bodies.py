@@ -1,102 +1,45 @@
-"""JSON bodies beside what a condition asks of them: patterns that hold for a part, and equality.
+"""Patterns of JSON bodies: what holds for a part of a body, with operators, and what they capture.
 
-Each walk yields the places that differ, so the one walk both decides and explains. UNSET stands for
+The walk yields the places that do not fit, so that it both decides and explains. UNSET stands for
 what is not there: null is a value.
 """
 
-import json
 import math
-import re
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from itertools import islice, zip_longest
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from msgspec import UNSET, Struct
 
 from mockgpt.core.entry import Place, Problem, did_you_mean
+from mockgpt.core.equality import Found, json_problems, same, shown, unequal
 from mockgpt.core.patterns import glob, group_names, regex, regex_problems
 from mockgpt.core.rules import TYPES
 
-Found = tuple[Place, str, str]  # where, what was wanted, what is there
-Path = tuple[str | int | None, ...]  # None stands for every item
 
-_SHOWN = 200  # characters of a value that a difference shows
-_JSON = json.JSONEncoder(ensure_ascii=False)
-_PATH = re.compile(r"[^.\[\]]+(\.[^.\[\]]+|\[(\d{1,9}|\*)\])*")
-
-
-def shown(value: object) -> str:
-    """Return a value as a difference shows it: a text as Python writes it, else JSON; bounded."""
-    if value is UNSET:
-        return "nothing"
-    if isinstance(value, str):
-        return repr(value) if len(value) <= _SHOWN else repr(value[:_SHOWN]) + "..."
-    try:
-        text = "".join(islice(_JSON.iterencode(value), _SHOWN + 1))
-    except (RecursionError, ValueError):  # nested nearly too deep; a number of 5,000 digits
-        return f"a {type(value).__name__} too large to show"
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-
-
-# --- equality
-
-
-def unequal(
-    wanted: object, got: object, ignored: Sequence[Path] = (), place: Place = ()
-) -> Iterator[Found]:
-    """Yield where two JSON values differ, in JSON's sense: 1.0 is 1, true is not."""
-    if any(_covers(path, place) for path in ignored):
-        return
+def told(wanted: Any, got: Any) -> tuple[str, str]:
+    """Return what was wanted and what is there in words; of lists their different lengths."""
     match wanted, got:
-        case dict(), dict():
-            for key in (*wanted, *(key for key in got if key not in wanted)):
-                pair = wanted.get(key, UNSET), got.get(key, UNSET)
-                yield from unequal(*pair, ignored, (*place, key))
         case list(), list():
-            for index, pair in enumerate(zip_longest(wanted, got, fillvalue=UNSET)):
-                yield from unequal(*pair, ignored, (*place, index))
+            return f"a list of {len(wanted)}", f"a list of {len(got)}"
+        case dict(), _ if _is_operators(wanted):
+            words = " and ".join(f"{name} {shown(operand)}" for name, operand in wanted.items())
+            return words, shown(got)
         case _:
-            if wanted != got or isinstance(wanted, bool) is not isinstance(got, bool):
-                yield place, shown(wanted), shown(got)
-
-
-def _covers(path: Path, place: Place) -> bool:
-    return len(path) == len(place) and all(
-        isinstance(there, int) if part is None else part == there
-        for part, there in zip(path, place, strict=True)
-    )
-
-
-@lru_cache(maxsize=256)
-def parsed(path: str) -> Path | None:
-    """Return the parts of a path such as `messages[*].name`; None for what is no path."""
-    if not _PATH.fullmatch(path):
-        return None
-    parts = re.findall(r"\[(\d+|\*)\]|([^.\[\]]+)", path)
-    return tuple(name or (None if index == "*" else int(index)) for index, name in parts)
-
-
-# --- patterns
+            return shown(wanted), shown(got)
 
 
 def unmet(pattern: Any, got: Any, place: Place = ()) -> Iterator[Found]:
     """Yield where a value does not meet a pattern: a part of JSON, with operators."""
     match pattern, got:
         case dict(), _ if _is_operators(pattern):
-            failed = [
-                (n, operand)
-                for n, operand in pattern.items()
-                if not _OPERATORS[n].holds(operand, got)
-            ]
+            failed = {n: arg for n, arg in pattern.items() if not _OPERATORS[n].holds(arg, got)}
             if failed:
-                told = " and ".join(f"{name} {shown(operand)}" for name, operand in failed)
-                yield place, told, shown(got)
+                yield place, failed, got
         case dict(), dict():
             for key, inner in pattern.items():
                 yield from unmet(inner, got.get(key, UNSET), (*place, key))
         case list(), list() if len(pattern) != len(got):
-            yield place, f"a list of {len(pattern)}", f"a list of {len(got)}"
+            yield place, pattern, got
         case list(), list():
             for index, (inner, item) in enumerate(zip(pattern, got, strict=True)):
                 yield from unmet(inner, item, (*place, index))
@@ -106,6 +49,8 @@ def unmet(pattern: Any, got: Any, place: Place = ()) -> Iterator[Found]:
 
 def meets(pattern: Any, got: Any) -> bool:
     """Tell whether a value meets a pattern."""
+    if not isinstance(pattern, dict | list):  # quickly: a list may have a million items
+        return same(pattern, got)
     return next(unmet(pattern, got), None) is None
 
 
@@ -124,7 +69,7 @@ def _listed(names: Any) -> list[Any]:
 
 
 def _is_number(value: Any) -> bool:
-    return TYPES["number"](value) and math.isfinite(value)
+    return TYPES["number"](value) and (isinstance(value, int) or math.isfinite(value))
 
 
 class _Operator(Struct, frozen=True):
@@ -275,20 +220,3 @@ def bounds_problems(least: Any, most: Any, place: Place) -> Iterator[Problem]:
     numbers = [bound for bound in (least, most) if TYPES["number"](bound)]
     if len(numbers) > 1 and least > most:
         yield place, f"expected at_least up to at_most, found {least} and {most}"
-
-
-def json_problems(value: object, place: Place) -> Iterator[Problem]:
-    """Yield what no JSON is: YAML has numbers that JSON lacks, Python has anything."""
-    match value:
-        case dict():
-            for key, item in value.items():
-                yield from json_problems(item, (*place, key))
-        case list():
-            for index, item in enumerate(value):
-                yield from json_problems(item, (*place, index))
-        case float() if not math.isfinite(value):
-            yield place, f"expected a number of JSON's, found {value}"
-        case None | bool() | int() | float() | str():
-            pass
-        case _:
-            yield place, f"expected a value of JSON's, found a {type(value).__name__}"

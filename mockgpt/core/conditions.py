@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
-from mockgpt.core.bodies import bounds_problems, json_problems, named, parsed, pattern_problems
+from mockgpt.core.bodies import bounds_problems, named, pattern_problems
 from mockgpt.core.entry import Entry, Place, Problem, path_of
+from mockgpt.core.equality import json_problems, parsed
 from mockgpt.core.patterns import group_names, regex_problems
 
 EndpointName = Literal["chat", "completions", "embeddings"]

@@ -13,9 +13,9 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from mockgpt.core import bodies, keys
-from mockgpt.core.bodies import shown
 from mockgpt.core.conditions import Range, Text, TextMatch, When
 from mockgpt.core.entry import path_of
+from mockgpt.core.equality import Found, parsed, shown, unequal
 from mockgpt.core.patterns import glob, regex
 from mockgpt.core.requests import (
     Asked,
@@ -58,8 +58,8 @@ def _differences(when: When, asked: Asked) -> Iterator[Difference]:
     for name, wanted in when.headers.items():
         yield from _header(name.lower(), wanted, asked)
     if when.exactly is not UNSET:
-        ignored = [path for path in map(bodies.parsed, when.ignore) if path is not None]
-        yield from _places("exactly", bodies.unequal(when.exactly, asked.body, ignored))
+        ignored = [path for path in map(parsed, when.ignore) if path is not None]
+        yield from _places("exactly", unequal(when.exactly, asked.body, ignored))
 
 
 def _endpoint(wanted: str | tuple[str, ...], asked: Asked) -> Iterator[Difference]:
@@ -167,9 +167,9 @@ def _body(wanted: dict[str, Any], asked: Asked) -> Iterator[Difference]:
     return _places("body", bodies.unmet(wanted, asked.body))
 
 
-def _places(key: str, found: Iterator[bodies.Found]) -> Iterator[Difference]:
+def _places(key: str, found: Iterator[Found]) -> Iterator[Difference]:
     for place, wanted, got in islice(found, LISTED):
-        yield Difference(path_of((key, *place)), wanted, got)
+        yield Difference(path_of((key, *place)), *bodies.told(wanted, got))
 
 
 def _any(wanted: tuple[When, ...], asked: Asked) -> Iterator[Difference]:

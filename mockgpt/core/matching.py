@@ -111,6 +111,8 @@ def meant_for(when: When, asked: Asked) -> tuple[Captures | None, ...]:
     names = capture_names(when)
     if isinstance(request, ChatRequest):
         return (_captures(when, asked, names),)
+    if not _asks_of_texts(when):
+        return (_captures(when, asked, names),) * len(request.texts)
     name = "prompts" if isinstance(request, CompletionRequest) else "inputs"
     alone = [replace(asked, request=replace(request, **{name: (text,)})) for text in request.texts]
     rest = replace(when, body=UNSET, exactly=UNSET)  # these hold for the request, so for each text
@@ -120,6 +122,13 @@ def meant_for(when: When, asked: Asked) -> tuple[Captures | None, ...]:
     if all(one is None for one in meant):
         return (_captures(when, asked, names),) * len(meant)
     return meant
+
+
+def _asks_of_texts(when: When) -> bool:
+    """Tell whether any condition is on one prompt or input by itself."""
+    branches = (*(when.any_ or ()), *(when.all_ or ()), *((when.not_,) if when.not_ else ()))
+    texts = (when.text, when.prompt, when.input)
+    return any(text is not UNSET for text in texts) or any(map(_asks_of_texts, branches))
 
 
 def _captures(when: When, asked: Asked, names: frozenset[str]) -> Captures:

@@ -11,13 +11,12 @@ from mockgpt.core.bodies import (
     captures,
     meets,
     named,
-    parsed,
     pattern_problems,
-    shown,
-    unequal,
+    told,
     unmet,
 )
 from mockgpt.core.entry import path_of
+from mockgpt.core.equality import parsed, shown, unequal
 
 MEETING = [
     ({}, {}),
@@ -32,6 +31,7 @@ MEETING = [
     ({"$matches": "^h.l"}, "hello"),
     ({"$glob": "h*o"}, "hello"),
     ({"$at_least": 1, "$at_most": 2}, 1.5),
+    ({"$at_least": -(10**400)}, 1.5),
     ({"$any": [1, {"$glob": "x*"}]}, "xy"),
     ({"$any": [{"$absent": True}, 5]}, UNSET),
     ({"$not": 1}, True),
@@ -98,7 +98,7 @@ BODY = {"n": 2, "messages": [{"role": "system"}, {"role": "user", "content": "y"
     [
         ({"messages": [{}, {"content": "x"}]}, (("messages", 1, "content"), "'x'", "'y'")),
         ({"messages": [{}]}, (("messages",), "a list of 1", "a list of 2")),
-        ({"messages": {"$length": 3}}, (("messages",), "$length 3", None)),
+        ({"messages": {"$length": 3}}, (("messages",), "$length 3", shown(BODY["messages"]))),
         ({"n": {"$at_least": 1, "$at_most": 1}}, (("n",), "$at_most 1", "2")),
         ({"n": {"$at_least": 3, "$type": "null"}}, (("n",), "$at_least 3 and $type 'null'", "2")),
         ({"x": {"y": True}}, (("x",), '{"y": true}', "nothing")),
@@ -107,15 +107,14 @@ BODY = {"n": 2, "messages": [{"role": "system"}, {"role": "user", "content": "y"
     ],
 )
 def test_a_difference_has_its_exact_place(pattern, found):
-    (where, wanted, got) = next(unmet(pattern, BODY))
-    assert (where, wanted) == found[:2]
-    assert found[2] is None or got == found[2]
+    where, *values = next(unmet(pattern, BODY))
+    assert (where, *told(*values)) == (*found[:2], found[2] or shown(BODY))
 
 
 def test_equality_tells_every_place():
     wanted = {"a": 1, "b": [1, 2], "c": None}
     got = {"a": True, "b": [1, 2, 3], "d": "x"}
-    assert list(unequal(wanted, got)) == [
+    assert [(place, *told(*values)) for place, *values in unequal(wanted, got)] == [
         (("a",), "1", "true"),
         (("b", 2), "nothing", "3"),
         (("c",), "null", "nothing"),
