@@ -154,13 +154,17 @@ def _header(name: str, wanted: Text, asked: Asked) -> Iterator[Difference]:
 
 def _api_key(wanted: str, asked: Asked) -> Iterator[Difference]:
     if not any(glob(wanted).match(key) for key in asked.api_keys):
-        got = " | ".join(map(keys.masked, asked.api_keys)) or "no key"
-        yield Difference("api_key", _masked(wanted), got)
+        got = " | ".join(map(_fingerprint, asked.api_keys)) or "no key"
+        yield Difference("api_key", _shown_glob(wanted), got)
 
 
-def _masked(wanted: str) -> str:
-    """Return a glob as it stands, unless it is a whole key."""
-    return wanted if any(c in wanted for c in "*?[") else keys.masked(wanted)
+def _shown_glob(wanted: str) -> str:
+    """Return a glob as it stands, unless it is a whole key: not even ends of those are recorded."""
+    return wanted if any(c in wanted for c in "*?[") else _fingerprint(wanted)
+
+
+def _fingerprint(key: str) -> str:
+    return f"a key of the fingerprint {keys.fingerprint(key)}"
 
 
 def _body(wanted: dict[str, Any], asked: Asked) -> Iterator[Difference]:
@@ -209,7 +213,7 @@ def _without_secrets(when: When) -> When:
     return replace(
         when,
         headers=headers,
-        api_key=UNSET if when.api_key is UNSET else _masked(when.api_key),
+        api_key=UNSET if when.api_key is UNSET else _shown_glob(when.api_key),
         any_=UNSET if when.any_ is UNSET else tuple(map(_without_secrets, when.any_)),
         all_=UNSET if when.all_ is UNSET else tuple(map(_without_secrets, when.all_)),
         not_=UNSET if when.not_ is UNSET else _without_secrets(when.not_),

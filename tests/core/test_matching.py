@@ -121,11 +121,19 @@ DIFFERING = [
         CHAT,
         Difference("headers.authorization", "***", "***"),
     ),
-    (When(api_key="AG-*"), CHAT, Difference("api_key", "AG-*", "sk-l****************cdef")),
+    (
+        When(api_key="AG-*"),
+        CHAT,
+        Difference("api_key", "AG-*", "a key of the fingerprint 2b215b9a"),
+    ),
     (
         When(api_key="AG-0123456789abcdef"),
         CHAT,
-        Difference("api_key", "AG-0***********cdef", "sk-l****************cdef"),
+        Difference(
+            "api_key",
+            "a key of the fingerprint 6c957f40",
+            "a key of the fingerprint 2b215b9a",
+        ),
     ),
     (
         When(body={"messages": [{"content": "Ho"}]}),
