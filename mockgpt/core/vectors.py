@@ -79,6 +79,7 @@ _SETTLED = re.compile(
 )
 _APOSTROPHES = re.compile("['\u2019]")
 _TWO_NUMBERS = Struct("<2H")
+_PARALLEL = 1e-9  # squared: below it lie only roundings of float32
 
 
 def embed(value: str | tuple[int, ...], dimensions: int = 1536) -> array[float]:
@@ -118,8 +119,42 @@ def cosine(a: Sequence[float], b: Sequence[float]) -> float:
     return dot / sqrt(fsum(x * x for x in a) * fsum(y * y for y in b))
 
 
+def with_ends(
+    vector: Sequence[float], first: Sequence[float], last: Sequence[float]
+) -> list[float]:
+    """Return a vector of unit length with numbers given at its ends, as they stand."""
+    middle = vector[len(first) : len(vector) - len(last)]
+    given = sum(number * number for number in (*first, *last))
+    own = sum(number * number for number in middle)
+    scale = sqrt(max(0.0, 1 - given) / own) if own else 0.0
+    return [*first, *array("f", [number * scale for number in middle]), *last]
+
+
+def at_cosine(own: Sequence[float], other: Sequence[float], wanted: float) -> array[float]:
+    """Return a vector, as long as another, at a cosine to it; the rest of it is its own.
+
+    Where its own has nothing to add, a direction that the other one hardly has stands in. Both have
+    two dimensions or more. At 1 the result is the other vector.
+    """
+    square = fsum(x * x for x in other)
+    across = _across(own, other, square)
+    if fsum(x * x for x in across) < _PARALLEL:
+        place = min(range(len(other)), key=lambda place: abs(other[place]))
+        axis = [0.0] * len(other)
+        axis[place] = 1.0
+        across = _across(axis, other, square)
+    scale = sqrt((1 - wanted * wanted) * square / fsum(x * x for x in across))
+    return array("f", [wanted * x + scale * y for x, y in zip(other, across, strict=True)])
+
+
+def _across(vector: Sequence[float], other: Sequence[float], square: float) -> list[float]:
+    """Return what a vector has beside the direction of another."""
+    share = fsum(map(mul, vector, other)) / square
+    return [x - share * y for x, y in zip(vector, other, strict=True)]
+
+
 def as_floats(vector: Sequence[float]) -> list[float]:
-    """Return the numbers as doubles, each exactly the float32 that `as_base64` writes."""
+    """Return the numbers as they are: those of `embed` exactly the float32 that `as_base64` writes."""
     return list(vector)
 
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockgpt.core import vectors
-from mockgpt.core.vectors import as_base64, as_floats, cosine, embed
+from mockgpt.core.vectors import as_base64, as_floats, at_cosine, cosine, embed
 
 PAIRS = json.loads((Path(__file__).parent / "data" / "vector_pairs.json").read_text("utf-8"))
 BOUNDS = {"near": (0.85, 1.0), "half": (0.35, 0.8), "unrelated": (-0.3, 0.3)}
@@ -178,3 +178,28 @@ def test_the_hash_seed_changes_nothing():
             check=True,
         ).stdout
         assert written == expected
+
+
+@given(VALUES, VALUES, st.floats(-1, 1), st.sampled_from([2, 3, 64, 1536]))
+def test_a_vector_at_a_cosine_is_there(own, other, wanted, dimensions):
+    target = embed(other, dimensions)
+    vector = at_cosine(embed(own, dimensions), target, wanted)
+    assert vector.typecode == "f"
+    assert cosine(vector, target) == pytest.approx(wanted, abs=1e-6)
+    assert math.hypot(*vector) == pytest.approx(1, abs=1e-5)
+    assert vector == at_cosine(embed(own, dimensions), target, wanted)
+
+
+@pytest.mark.parametrize("wanted", [-1, -0.5, 0, 0.999])
+def test_a_vector_has_a_cosine_to_its_own_too(wanted):
+    own = embed("cat")
+    assert cosine(at_cosine(own, own, wanted), own) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_vectors_at_a_cosine_keep_what_is_their_own():
+    target = embed("cat")
+    assert at_cosine(embed("dog"), target, 1) == target
+    train, dog = (at_cosine(embed(text), target, 0.5) for text in ("train", "dog"))
+    assert cosine(train, dog) == pytest.approx(
+        0.25, abs=0.15
+    )  # but for the target nothing in common
