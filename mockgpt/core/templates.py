@@ -1,0 +1,111 @@
+"""Templates of replies: Jinja2 in its sandbox, compiled when a scenario is loaded.
+
+Jinja2 is imported for the first template: most scenarios have none. What draws by chance is taken
+out of it, so that equal requests get equal texts.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from mockgpt.core.entry import did_you_mean
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+    from jinja2.nodes import Template as Tree
+
+_Unknown = tuple[int, str, str, Collection[str]]  # line, what is wanted, what is there, known names
+
+NAMES = frozenset({"user", "system", "model", "turn", "call", "attempt", "request"})
+
+
+class TemplateFailedError(Exception):
+    """A template that cannot be rendered for a request; the text is Jinja2's message."""
+
+
+def template_problems(source: str, captures: Collection[str]) -> Iterator[str]:
+    """Yield what is wrong with a template that may use these captures."""
+    from jinja2 import TemplateSyntaxError, meta
+
+    environment = _environment()
+    try:
+        tree = environment.parse(source)
+        found: list[_Unknown] = [*_unknown(tree, environment)]
+        if not found:  # the next two lines raise for what is unknown
+            used = meta.find_undeclared_variables(tree)
+            _compiled(source)
+            names = {*NAMES, *captures}
+            found = [
+                (_line(tree, name), "a known name", name, names)
+                for name in sorted(used - names - environment.globals.keys())
+            ]
+    except TemplateSyntaxError as error:
+        yield f"expected a template, found an error in its line {error.lineno}: {error.message}"
+    except (RecursionError, SyntaxError) as error:
+        yield f"expected a template, found one that cannot be compiled: {error}"
+    else:
+        for line, what, name, known in found:
+            hint = did_you_mean(name, known)
+            if not hint and what == "a known name":
+                hint = f"; known are {', '.join(sorted(known))}"
+            yield f"expected {what}, found '{name}' in line {line} of the template{hint}"
+
+
+def rendered(source: str, values: Mapping[str, Any]) -> str:
+    """Render a template. Raises TemplateFailedError, with Jinja2's message."""
+    from jinja2 import TemplateError
+
+    try:
+        text = _compiled(source).render(values)
+        text.encode()  # half of a surrogate pair has no place in an answer
+    except (
+        TemplateError, ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError,
+        TypeError, ValueError,
+    ) as error:  # fmt: skip
+        raise TemplateFailedError(f"{type(error).__name__}: {error}") from error
+    return text
+
+
+@lru_cache(maxsize=1)
+def _environment() -> "Environment":
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    # The immutable one: `request` is the body that the journal and other prompts see.
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        autoescape=False,
+        keep_trailing_newline=True,
+    )
+    del environment.filters["random"], environment.globals["lipsum"]
+    return environment
+
+
+@lru_cache(maxsize=1024)
+def _compiled(source: str) -> "Template":
+    return _environment().from_string(source)
+
+
+def _unknown(tree: "Tree", environment: "Environment") -> Iterator["_Unknown"]:
+    """Yield unknown filters and tests and what needs other files.
+
+    Jinja2 itself refuses a filter within an `if` only when it comes to it.
+    """
+    from jinja2 import nodes
+
+    for node in tree.find_all(nodes.Filter):
+        if node.name not in environment.filters:
+            yield node.lineno, "a known filter", str(node.name), environment.filters
+    for test in tree.find_all(nodes.Test):
+        if test.name not in environment.tests:
+            yield test.lineno, "a known test", test.name, environment.tests
+    for other in tree.find_all((nodes.Extends, nodes.FromImport, nodes.Import, nodes.Include)):
+        yield other.lineno, "a template that needs no other", type(other).__name__.lower(), ()
+
+
+def _line(tree: "Tree", name: str) -> int:
+    from jinja2 import nodes
+
+    # The latter is the `a` of `set a.b = 1`.
+    named = [*tree.find_all(nodes.Name), *tree.find_all(nodes.NSRef)]
+    return next(node.lineno for node in named if node.name == name)
