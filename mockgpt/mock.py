@@ -183,7 +183,8 @@ class MockGPT:
         """Raise AssertionError for what should not have happened, such as a refused request.
 
         `allow` names findings that are expected: `refused_request`, `unmatched_request`,
-        `beyond_script`, `unmet_step`, `late_request`. Raises ValueError for another name.
+        `beyond_script`, `unmet_step`, `late_request`, `template_failed`. Raises ValueError for
+        another name.
         """
         if isinstance(allow, str) or not CODES.issuperset(allow):
             raise ValueError(f"allow={allow!r}: expected a list of {', '.join(sorted(CODES))}")

@@ -3,44 +3,53 @@
 An answer is complete (pieces, ids, usage) and knows nothing of JSON, events or sockets.
 """
 
-import math
-from array import array
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
+from mockgpt.core.chunks import Part, by_grain, by_pieces
 from mockgpt.core.decode import Decoded
 from mockgpt.core.draws import answer_id, draw
+from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.errors import ApiError
 from mockgpt.core.matching import Captures
 from mockgpt.core.pace import seconds
-from mockgpt.core.prose import locale_of, prose
-from mockgpt.core.replies import Edges, ErrorReply, Filler, Reply
+from mockgpt.core.replies import Defaults, Edges, ErrorReply, Filler, Raw, Reply, Similar, pace_of
 from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Text
+from mockgpt.core.service import Dialect
+from mockgpt.core.templates import TemplateFailedError
+from mockgpt.core.vectors import at_cosine, with_ends
+from mockgpt.core.wording import Moment, texts_of
 
 Split = Callable[[str], tuple[str, ...]]
 Embed = Callable[[Text, int], Sequence[float]]  # a text, and how many dimensions
 T = TypeVar("T")
+D = TypeVar("D")
 
 _FILLER = Reply(filler=Filler())
 
 
 class Spoken(Struct, frozen=True):
-    """One choice: a piece for each token ("" where a character takes several), and why it ends."""
+    """One choice: its tokens ("" where a character takes several), and why it ends.
 
-    pieces: tuple[str, ...]
+    `parts` are the events of its stream; None makes one of every token.
+    """
+
+    tokens: tuple[str, ...]
     finish: str
+    parts: tuple[Part, ...] | None = None
 
 
 class Said(Struct, frozen=True):
-    """Text: one choice for each prompt."""
+    """Text: one choice for each prompt, or several; and how many seconds saying all of it takes."""
 
     choices: tuple[Spoken, ...]
+    wait: float = 0.0
 
 
 class Embedded(Struct, frozen=True):
-    """Vectors: one for each input, each as long as the model has dimensions."""
+    """Vectors: one for each input, each as long as the model has dimensions or the reply says."""
 
     vectors: tuple[Sequence[float], ...]
     base64: bool
@@ -69,12 +78,16 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class Makings(Struct, frozen=True, kw_only=True):
-    """What answers are made with: the seed, the clock's second, a tokenizer, an embedder."""
+    """What answers are made with beside the request, and for which rule's call and attempt, from 1."""
 
     seed: int
-    created: int
+    created: int  # the clock's second
     split: Split
     embed: Embed
+    defaults: Defaults
+    call: int
+    attempt: int
+    rule: str  # as messages name it
 
 
 def make(
@@ -84,30 +97,33 @@ def make(
     *,
     meant: Sequence[Captures | None],
     occasion: bytes,
-) -> Answer | ApiError:
+) -> Answer | ApiError | Raw:
     """Make the answer that a reply describes; an empty reply is filler.
 
     `meant` has for each prompt or input the captures of what it met, or None where the reply is not
-    meant for it: such get filler or their own vector. `occasion` tells this request from equal ones before it; only the id
-    depends on it.
+    meant for it: such get filler or their own vector. `occasion` tells this request from equal ones
+    before it; only the id depends on it.
     """
     if reply.error is not UNSET:
-        return _error(reply.error)
+        return _error(reply.error, _given(reply.dialect, None))
+    if reply.raw is not UNSET:
+        return reply.raw
     request = decoded.request
     content: Said | Embedded
     completion_tokens: int | None
     if isinstance(request, EmbeddingRequest):
-        own = [makings.embed(text, decoded.model.dimensions) for text in request.inputs]
-        edges = reply.vectors
-        found = [
-            _edged(edges, vector) if isinstance(edges, Edges) and captures is not None else vector
-            for vector, captures in zip(own, meant, strict=True)
-        ]
-        content = Embedded(tuple(found), base64=request.base64)
+        content = Embedded(
+            tuple(_vectors(reply, meant, decoded, request, makings)), base64=request.base64
+        )
         completion_tokens = None
     else:
-        content = Said(tuple(_choices(reply, meant, decoded, request, makings)))
-        completion_tokens = sum(len(choice.pieces) for choice in content.choices)
+        moment = Moment(seed=makings.seed, call=makings.call, attempt=makings.attempt)
+        try:
+            choices = tuple(_choices(reply, meant, decoded, request, makings, moment=moment))
+        except TemplateFailedError as error:
+            return ApiError("template_failed", {"rule": makings.rule, "reason": str(error)})
+        content = Said(choices, 0.0 if reply.pieces is UNSET else _wait(choices))
+        completion_tokens = sum(len(choice.tokens) for choice in choices)
     prefix = "chatcmpl-" if isinstance(request, ChatRequest) else "cmpl-"
     return Answer(
         id=_given(reply.id, answer_id(prefix, draw(makings.seed, occasion, "id"))),
@@ -121,25 +137,69 @@ def make(
     )
 
 
-def _error(reply: str | ErrorReply) -> ApiError:
+def _error(reply: str | ErrorReply, dialect: Dialect | None) -> ApiError:
     if isinstance(reply, str):
-        return ApiError(reply)
+        return ApiError(reply, dialect=dialect)
     values: dict[str, str | int] = {}
-    headers = dict(reply.headers)
+    headers: dict[str, str] = {}
     if reply.retry_after is not UNSET:
         milliseconds = round(seconds(reply.retry_after) * 1000)
         values["retry_after"] = -(-milliseconds // 1000)  # rounded up: no sooner than said
-        headers |= {"retry-after": str(values["retry_after"]), "retry-after-ms": str(milliseconds)}
+        headers = {"retry-after": str(values["retry_after"]), "retry-after-ms": str(milliseconds)}
     changes = {
         key: getattr(reply, key)
         for key in ("status", "type", "param", "code", "message")
         if getattr(reply, key) is not UNSET
     }
-    return ApiError(reply.preset, values, changes=changes, headers=headers)
+    body = None if reply.body is UNSET else _body(reply.body)
+    return ApiError(
+        reply.preset,
+        values,
+        changes=changes,
+        headers={**reply.headers, **headers},
+        body=body,
+        dialect=dialect,
+    )
 
 
-def _given(value: T | UnsetType, default: T) -> T:
+def _body(body: str | dict[str, Any]) -> bytes:
+    return body.encode() if isinstance(body, str) else json_bytes(body)
+
+
+def _given(value: T | UnsetType, default: D) -> T | D:
     return default if isinstance(value, UnsetType) else value
+
+
+def _vectors(
+    reply: Reply,
+    meant: Sequence[Captures | None],
+    decoded: Decoded,
+    request: EmbeddingRequest,
+    makings: Makings,
+) -> Iterator[Sequence[float]]:
+    """Yield a vector for each input: its own, or what the reply makes of that."""
+    size = decoded.model.dimensions
+    number = 0
+    for text, captures in zip(request.inputs, meant, strict=True):
+        own = makings.embed(text, size)
+        if captures is None:
+            yield own
+            continue
+        if isinstance(reply.vectors, Edges):
+            yield with_ends(own, reply.vectors.first, reply.vectors.last)
+        elif isinstance(reply.vectors, tuple):
+            yield _listed(reply.vectors, number)
+        elif isinstance(reply.similar, Similar):
+            yield at_cosine(own, makings.embed(reply.similar.to, size), reply.similar.cosine)
+        else:
+            yield own
+        number += 1
+
+
+def _listed(vectors: tuple[float | tuple[float, ...], ...], number: int) -> Sequence[float]:
+    """Return that vector of a list, or the one that the list is."""
+    rows = [vector for vector in vectors if isinstance(vector, tuple)]
+    return rows[number] if rows else [one for one in vectors if not isinstance(one, tuple)]
 
 
 def _choices(
@@ -148,39 +208,32 @@ def _choices(
     decoded: Decoded,
     request: ChatRequest | CompletionRequest,
     makings: Makings,
+    *,
+    moment: Moment,
 ) -> Iterator[Spoken]:
-    """Yield a choice for each prompt, cut where its tokens or the model's window end."""
+    """Yield the choices for each prompt, cut where their tokens or the model's window end."""
     prompts = (request,) if isinstance(request, ChatRequest) else request.prompts
     counted = zip(prompts, decoded.prompt_tokens, meant, strict=True)
     for prompt, prompt_tokens, captures in counted:
         reply = _FILLER if captures is None else described
-        filler = _given(reply.filler, Filler())
-        if reply.say is UNSET:
-            pieces = makings.split(_filler(prompt, decoded.model.answers_as, filler, makings.seed))
-        else:
-            pieces = makings.split(reply.say)
         room = decoded.model.window - prompt_tokens
-        room = min(room, _given(filler.tokens, room), request.max_tokens or room)
-        finish = "length" if len(pieces) > room else _given(reply.finish, "stop")
-        yield Spoken(pieces[:room], finish)
+        if reply.filler is not UNSET:
+            room = min(room, _given(reply.filler.tokens, room))
+        room = min(room, request.max_tokens or room)
+        for text in texts_of(reply, decoded, prompt, captures or {}, moment):
+            tokens = makings.split(text)
+            finish = "length" if len(tokens) > room else _given(reply.finish, "stop")
+            kept = tokens[:room]
+            yield Spoken(kept, finish, _parts(reply, kept, makings.defaults))
 
 
-def _filler(prompt: ChatRequest | Text, model: str, filler: Filler, seed: int) -> str:
-    """Return prose for a conversation or a prompt: equal ones, whatever the rest, get the same."""
-    if isinstance(prompt, ChatRequest):
-        about = repr([(m.role, m.content, m.name) for m in prompt.messages])
-        spoken = prompt.user or prompt.messages[-1].content
-    else:
-        about = repr(prompt)
-        spoken = prompt if isinstance(prompt, str) else ""
-    locale = _given(filler.locale, locale_of(spoken))
-    return prose(locale, seed, "filler", model, about)
+def _parts(reply: Reply, tokens: tuple[str, ...], defaults: Defaults) -> tuple[Part, ...] | None:
+    """Return the events of a choice's stream, where they are not its tokens."""
+    if reply.pieces is not UNSET:
+        return by_pieces(tokens, reply.pieces)
+    pace = pace_of(reply, defaults)
+    return None if pace is UNSET or pace.chunk == "token" else by_grain(tokens, pace.chunk)
 
 
-def _edged(edges: Edges, vector: Sequence[float]) -> Sequence[float]:
-    """Return a vector with the numbers given at its ends, as they stand, and of unit length."""
-    middle = vector[len(edges.first) : len(vector) - len(edges.last)]
-    given = sum(number * number for number in (*edges.first, *edges.last))
-    own = sum(number * number for number in middle)
-    scale = math.sqrt(max(0.0, 1 - given) / own) if own else 0.0
-    return [*edges.first, *array("f", [number * scale for number in middle]), *edges.last]
+def _wait(choices: tuple[Spoken, ...]) -> float:
+    return sum(after for choice in choices for _, _, after in choice.parts or ())

@@ -3,7 +3,6 @@
 What they mean is `matching.py`'s; all conditions that are given must hold.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, get_args
 
@@ -11,8 +10,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
 from mockgpt.core.bodies import bounds_problems, named, pattern_problems
-from mockgpt.core.entry import Entry, Place, Problem, path_of
+from mockgpt.core.entry import Entry, Place, Problem, path_of, surrogate_problems
 from mockgpt.core.equality import json_problems, parsed
+from mockgpt.core.headers import HEADER_NAME
 from mockgpt.core.patterns import group_names, regex_problems
 
 EndpointName = Literal["chat", "completions", "embeddings"]
@@ -121,7 +121,6 @@ _ASKABLE: dict[str, tuple[EndpointName, ...]] = {  # the endpoints that can meet
     "prompt": ("completions",),
     "input": ("embeddings",),
 }
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 
 
 def capture_names(when: When) -> frozenset[str]:
@@ -152,7 +151,7 @@ def _texts(when: When) -> Iterator[tuple[Place, Text | UnsetType]]:
 def condition_problems(when: When, place: Place) -> Iterator[Problem]:
     """Yield what the types alone cannot refuse, with its place in the scenario."""
     found = [*_problems(when, place, get_args(EndpointName))]
-    yield from found or _surrogates(msgspec.to_builtins(when), place)
+    yield from found or surrogate_problems(msgspec.to_builtins(when), place)
 
 
 def _problems(when: When, place: Place, possible: tuple[str, ...]) -> Iterator[Problem]:
@@ -160,7 +159,7 @@ def _problems(when: When, place: Place, possible: tuple[str, ...]) -> Iterator[P
     for at, text in _texts(when):
         yield from _text_problems(text, (*place, *at))
     for name in when.headers:
-        if not _HEADER_NAME.fullmatch(name):
+        if not HEADER_NAME.fullmatch(name):
             yield (*place, "headers", name), f"expected the name of a header, found '{name}'"
     given = msgspec.structs.asdict(when)
     for key in ("endpoint", "model", "any_", "all_"):
@@ -239,17 +238,3 @@ def _exactly_problems(when: When, place: Place) -> Iterator[Problem]:
         if parsed(path) is None:
             wanted = "a path such as temperature, messages[0].name or messages[*].name"
             yield (*place, "ignore", index), f"expected {wanted}, found '{path}'"
-
-
-def _surrogates(value: object, place: Place) -> Iterator[Problem]:
-    """Yield texts that no request has, and that no answer that told of them could be encoded with."""
-    match value:
-        case str() if any("\ud800" <= c <= "\udfff" for c in value):
-            yield place, "expected text, found half of a surrogate pair"
-        case dict():
-            for key, item in value.items():
-                yield from _surrogates(key, place)
-                yield from _surrogates(item, (*place, key))
-        case list() | tuple():
-            for index, item in enumerate(value):
-                yield from _surrogates(item, (*place, index))

@@ -4,7 +4,7 @@ Absent keys are UNSET, so that an explicit null is refused instead of read as "n
 carries a description, which the JSON Schema shows to editors.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
 from msgspec import Struct
@@ -27,3 +27,17 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     """Return the end of a message about an unknown name: the known one that is close, if any."""
     near = get_close_matches(name, sorted(known), 1)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def surrogate_problems(value: object, place: Place) -> Iterator[Problem]:
+    """Yield texts that have no UTF-8: no request has them, and no answer could be encoded with them."""
+    match value:
+        case str() if any("\ud800" <= c <= "\udfff" for c in value):
+            yield place, "expected text, found half of a surrogate pair"
+        case dict():
+            for key, item in value.items():
+                yield from surrogate_problems(key, place)
+                yield from surrogate_problems(item, (*place, key))
+        case list() | tuple():
+            for index, item in enumerate(value):
+                yield from surrogate_problems(item, (*place, index))

@@ -6,12 +6,13 @@ indent differently, Azure's API management writes one line, FastAPI has a `detai
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import Struct
 
 from mockgpt.core.encode.sse import json_bytes
+from mockgpt.core.headers import merged
 from mockgpt.core.plan import Headers
 from mockgpt.core.service import Dialect, ErrorForm, Service
 
@@ -26,6 +27,12 @@ _PYDANTIC = {
     "object": ("value is not a valid dict", "dict"),
 }
 _NONE = ("none is not an allowed value", "none.not_allowed")
+# Where a row has a fixed body, a message of the scenario's own takes one of these shapes instead.
+_WORDED: dict[Dialect, Literal["engine", "azure", "detail"]] = {
+    "openai": "engine",
+    "azure": "azure",
+    "fastapi": "detail",
+}
 
 
 # What the code answers with, whatever the service; and what it may fill into their texts.
@@ -55,6 +62,7 @@ ANSWERED = frozenset(
         "replies_used_up",
         "script_over",
         "session_closed",
+        "template_failed",
         "too_long",
         "too_many_concurrent",
         "too_short",
@@ -119,7 +127,7 @@ class ApiError(Struct, frozen=True):
     """A row of the service's error catalogue and what fills its placeholders.
 
     `path` is the place in the request's body: keys and indices. `changes` and `headers` are a
-    scenario's own: what it says otherwise than the catalogue.
+    scenario's own: what it says otherwise than the catalogue; so are a whole `body` and a `dialect`.
     """
 
     name: str
@@ -127,6 +135,8 @@ class ApiError(Struct, frozen=True):
     path: tuple[str | int, ...] = ()
     changes: dict[str, Any] = {}
     headers: dict[str, str] = {}
+    body: bytes | None = None
+    dialect: Dialect | None = None
 
 
 class Rendered(Struct, frozen=True):
@@ -155,7 +165,12 @@ def render(errors: Sequence[ApiError], service: Service, dialect: Dialect) -> Re
     The service's own answers name the first error only; FastAPI lists all violations of a body.
     """
     first = errors[0]
+    dialect = first.dialect or dialect
     form = msgspec.structs.replace(_form(service, dialect, first.name), **first.changes)
+    if form.shape == "literal" and "message" in first.changes:
+        form = msgspec.structs.replace(
+            form, shape=_WORDED[dialect], content_type="application/json"
+        )
     values = _values(first, service)
     if form.shape == "item":
         listed = [e for e in errors if _form(service, dialect, e.name).shape == "item"]
@@ -166,11 +181,21 @@ def render(errors: Sequence[ApiError], service: Service, dialect: Dialect) -> Re
         own = first.changes.get("message")
         message = form.message.format_map(values) if own is None else own
         body = _SHAPES[form.shape](form, message, values)
-    headers = {name: text.format_map(values) for name, text in form.headers.items()}
-    headers |= {name.lower(): text for name, text in first.headers.items()}
-    return Rendered(
-        form.status, (("content-type", form.content_type), *headers.items()), body, message
-    )
+    content_type = form.content_type
+    if first.body is not None:
+        body, content_type = first.body, media_type(first.body)
+    headers = tuple((name, text.format_map(values)) for name, text in form.headers.items())
+    headers = merged((("content-type", content_type), *headers), first.headers)
+    return Rendered(form.status, headers, body, message)
+
+
+def media_type(body: bytes) -> str:
+    """Return the content type of a body that a scenario gives as it stands."""
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return "text/plain; charset=utf-8"
+    return "application/json"
 
 
 def presets(service: Service) -> frozenset[str]:

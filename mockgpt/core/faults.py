@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from mockgpt.core.entry import Entry
+from mockgpt.core.headers import header_problems
 from mockgpt.core.pace import Duration
 
 Natural = Annotated[int, Meta(ge=0)]
@@ -211,5 +212,8 @@ def fault_problems(
             if len(given) != 1:
                 found = " and ".join(given) or "none of them"
                 yield place, f"expected exactly one of `bytes`, `at`, `inside`, found {found}"
+        if isinstance(fault, ContentType):
+            for _, why in header_problems({"content-type": fault.type}):
+                yield (*place, "type"), why
         if isinstance(fault, ErrorEvent) and fault.error not in errors:
             yield (*place, "error"), f"expected an error preset, found '{fault.error}'"

@@ -21,7 +21,7 @@ from mockgpt.core.differences import (
     meets,
 )
 from mockgpt.core.patterns import regex
-from mockgpt.core.replies import attempts_of
+from mockgpt.core.replies import attempts_of, vectors_of
 from mockgpt.core.requests import (
     Asked,
     ChatRequest,
@@ -86,7 +86,10 @@ def choose(rules: Sequence[Rule], asked: Asked) -> Choice | Miss:
 
 def reasons(rule: Rule, asked: Asked) -> tuple[Difference, ...]:
     """Return why a rule does not answer a request; none means that it would."""
-    return differences(rule.when, asked) or tuple(_unfit(rule, asked.request))
+    return differences(rule.when, asked) or (
+        *_unfit(rule, asked.request),
+        *_miscounted(rule, asked),
+    )
 
 
 def _unfit(rule: Rule, request: Request) -> Iterator[Difference]:
@@ -98,6 +101,18 @@ def _unfit(rule: Rule, request: Request) -> Iterator[Difference]:
         texts, vectors = "a request for text", "a request for embeddings"
         wanted, got = (texts, vectors) if embeddings else (vectors, texts)
         yield Difference("reply", wanted, got)
+
+
+def _miscounted(rule: Rule, asked: Asked) -> Iterator[Difference]:
+    """Yield a difference where a reply has a vector for each input, and there are more or fewer."""
+    if not isinstance(asked.request, EmbeddingRequest):
+        return
+    attempts = (attempt for reply in replies_of(rule) for attempt in attempts_of(reply))
+    for wanted in filter(None, map(vectors_of, attempts)):
+        found = sum(captures is not None for captures in meant_for(rule.when, asked))
+        if found != wanted:
+            yield Difference("reply", f"{wanted} inputs, one for each vector", f"{found} inputs")
+            return
 
 
 def meant_for(when: When, asked: Asked) -> tuple[Captures | None, ...]:

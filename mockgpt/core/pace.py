@@ -17,6 +17,7 @@ Duration = (
         str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m)$", description="such as 200ms, 1.5s or 2m")
     ]
 )
+Grain = Literal["token", "word", "character"] | Annotated[int, Meta(ge=1)]
 Draw = Callable[[str], float]  # purpose -> a number from 0 up to 1, drawn for this attempt
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
@@ -40,8 +41,7 @@ class Pace(Entry, frozen=True, kw_only=True):
         Meta(description="The share by which each wait varies, seeded."),
     ] = 0.0
     chunk: Annotated[
-        Literal["token", "word", "character"] | Annotated[int, Meta(ge=1)],
-        Meta(description="What one event of a stream holds; a number is so many tokens."),
+        Grain, Meta(description="What one event of a stream holds; a number is so many tokens.")
     ] = "token"
 
 
@@ -54,16 +54,23 @@ def seconds(duration: Duration) -> float:
 
 
 def paced(plan: Plan, pace: Pace, draw: Draw) -> Plan:
-    """Put a pause before each event, varied by a seeded jitter. The bytes stay the same."""
+    """Put a pause before each event, varied by a seeded jitter. The bytes stay the same.
+
+    An event that has a wait of its own, as `pieces` and chunks of `raw` may, gets no other.
+    """
     index = 0
+    own = 0.0
     for step in plan:
         if isinstance(step, Data):
-            wait = _wait(pace, index, step.tokens)
+            wait = 0.0 if own else _wait(pace, index, step.tokens)
             if wait and pace.jitter:
                 wait *= 1 + pace.jitter * (2 * draw(f"jitter {index}") - 1)
             if wait:
                 yield Pause(wait)
             index += 1
+            own = 0.0
+        elif isinstance(step, Pause):
+            own += step.seconds
         yield step
 
 

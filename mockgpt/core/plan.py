@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 Headers = tuple[tuple[str, str], ...]
 Unit = Literal["events", "tokens", "bytes"]
+Mark = Literal["", "opening", "piece", "finish", "usage", "done"]
 
 FOR_EVER = float("inf")  # seconds: nothing more comes, and the connection stays open
 
@@ -33,7 +34,7 @@ class Data(Struct, frozen=True):
     """
 
     bytes: bytes
-    mark: Literal["", "opening", "piece", "finish", "usage", "done"] = ""
+    mark: Mark = ""
     tokens: int = 0
 
 
@@ -60,15 +61,17 @@ Step = Head | Data | Pause | End | Abort
 Plan = Iterator[Step]
 
 
-def whole(status: int, headers: Headers, body: bytes) -> Plan:
-    """Plan a response whose body is known and of known length."""
+def whole(status: int, headers: Headers, body: bytes, wait: float = 0.0) -> Plan:
+    """Plan a response whose body is known and of known length, and comes after so many seconds."""
     yield Head(status, headers, len(body))
+    if wait:
+        yield Pause(wait)
     if body:
         yield Data(body)
     yield End()
 
 
-def stream(headers: Headers, events: Iterable[Data]) -> Plan:
+def stream(headers: Headers, events: Iterable[Data | Pause]) -> Plan:
     """Plan a stream of events, with status 200."""
     yield Head(200, headers)
     yield from events

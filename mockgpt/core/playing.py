@@ -68,5 +68,10 @@ class Play:
         reply = reply_for(rule, attempt.call, attempt.attempt)
         if reply is not None:
             return reply
-        place = f"{self._places.get(rule.id, '')} rule '{rule.id}'".strip()
-        return ApiError("replies_used_up", {"rule": place, "calls": len(replies_of(rule))})
+        values = {"rule": self.named(rule), "calls": len(replies_of(rule))}
+        return ApiError("replies_used_up", values)
+
+    def named(self, rule: Rule) -> str:
+        """Return how messages name a rule or a step: its file and line, where it has one, and its id."""
+        kind = "step" if rule.id in self._steps else "rule"
+        return f"{self._places.get(rule.id, '')} {kind} '{rule.id}'".strip()

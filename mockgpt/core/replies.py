@@ -3,17 +3,14 @@
 How they become answers is `answers.py`'s, how they are paced and disturbed `responses.py`'s.
 """
 
-import math
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from mockgpt.core.entry import Entry, Place, Problem, did_you_mean
-from mockgpt.core.faults import Fault, fault_problems
-from mockgpt.core.pace import Duration, Pace, pace_problems
-from mockgpt.core.prose import knows_locale
-from mockgpt.core.service import Dialect, Service
+from mockgpt.core.entry import Entry
+from mockgpt.core.faults import Fault
+from mockgpt.core.pace import Duration, Pace
+from mockgpt.core.service import Dialect
 
 Count = Annotated[int, Meta(ge=0)]
 Status = Annotated[int, Meta(ge=200, le=599)]
@@ -43,10 +40,15 @@ class Usage(Entry, frozen=True, kw_only=True):
 
 
 class Piece(Entry, frozen=True, kw_only=True):
-    """A chunk of a text, and how long after the one before it comes."""
+    """A chunk of a text, and how long after the one before it comes.
+
+    The wait stands instead of that of a pace. An answer that is not streamed comes after their sum.
+    """
 
     text: Annotated[str, Meta(description="The chunk's text, as it stands.")]
-    after: Annotated[Duration, Meta(description="The wait before it.")] = 0.0
+    after: Annotated[
+        Duration, Meta(description="The wait before it; it stands instead of that of a pace.")
+    ] = 0.0
 
 
 class Edges(Entry, frozen=True, kw_only=True):
@@ -78,9 +80,10 @@ class ErrorReply(Entry, frozen=True, kw_only=True):
     param: Annotated[str | UnsetType | None, Meta(description="Another `param`.")] = UNSET
     code: Annotated[str | int | UnsetType | None, Meta(description="Another `code`.")] = UNSET
     message: Annotated[str | UnsetType, Meta(description="Another message.")] = UNSET
-    headers: Annotated[dict[str, str], Meta(description="Further response headers.")] = field(
-        default_factory=dict
-    )
+    headers: Annotated[
+        dict[str, str],
+        Meta(description="Further response headers, instead of the service's of the same names."),
+    ] = field(default_factory=dict)
     retry_after: Annotated[
         Duration | UnsetType,
         Meta(description="Sets Retry-After, in whole seconds, and retry-after-ms."),
@@ -100,7 +103,10 @@ class Chunk(Entry, frozen=True, kw_only=True):
 
 
 class Raw(Entry, frozen=True, kw_only=True):
-    """A response as it stands: nothing of it is the service's."""
+    """A response as it stands: nothing of it is the service's.
+
+    A body without a content type gets one: JSON is application/json, all else text/plain.
+    """
 
     status: Annotated[Status, Meta(description="The HTTP status.")] = 200
     headers: Annotated[dict[str, str], Meta(description="The response headers.")] = field(
@@ -170,9 +176,10 @@ class Reply(Entry, frozen=True, kw_only=True):
     created: Annotated[
         Count | UnsetType, Meta(description="The answer's time, in seconds of the Unix epoch.")
     ] = UNSET
-    headers: Annotated[dict[str, str], Meta(description="Further response headers.")] = field(
-        default_factory=dict
-    )
+    headers: Annotated[
+        dict[str, str],
+        Meta(description="Further response headers, instead of the service's of the same names."),
+    ] = field(default_factory=dict)
     dialect: Annotated[
         Dialect | UnsetType, Meta(description="In whose words and shape an error is answered.")
     ] = UNSET
@@ -189,11 +196,11 @@ class Defaults(Entry, frozen=True, kw_only=True):
     faults: Annotated[tuple[Fault, ...], Meta(description="What goes wrong on the way.")] = ()
 
 
+EMBEDDED = ("vectors", "similar")
 SOURCES = (
     "say", "template", "file", "filler", "pieces", "choices", "vectors", "similar", "error", "raw",
     "attempts",
 )  # fmt: skip
-_NOTHING = Reply()
 
 
 def reply_of(reply: str | Reply) -> Reply:
@@ -206,71 +213,12 @@ def attempts_of(reply: Reply) -> tuple[Reply, ...]:
     return (reply,) if reply.attempts is UNSET else tuple(map(reply_of, reply.attempts))
 
 
-def reply_problems(reply: Reply, place: Place, service: Service) -> Iterator[Problem]:
-    """Yield what the types alone cannot refuse, with its place in the scenario."""
-    given = [key for key in SOURCES if getattr(reply, key) is not UNSET]
-    if len(given) != 1:
-        found = " and ".join(f"`{key}`" for key in given) or "none of them"
-        wanted = ", ".join(f"`{key}`" for key in SOURCES)
-        yield place, f"expected exactly one of {wanted}, found {found}"
-    if reply.attempts is not UNSET:
-        yield from _attempts_problems(reply, reply.attempts, place, service)
-    for where, message in (
-        *pace_problems(reply.pace),
-        *fault_problems(reply.faults, service.presets),
-    ):
-        yield (*place, *where), message
-    preset = reply.error.preset if isinstance(reply.error, ErrorReply) else reply.error
-    if preset is not UNSET and preset not in service.presets:
-        at = (
-            (*place, "error", "preset")
-            if isinstance(reply.error, ErrorReply)
-            else (*place, "error")
-        )
-        yield (
-            at,
-            f"expected an error preset, found '{preset}'{did_you_mean(preset, service.presets)}",
-        )
-    if isinstance(reply.vectors, Edges):
-        yield from _edges_problems(reply.vectors, (*place, "vectors"), service)
-    locale = UNSET if reply.filler is UNSET else reply.filler.locale
-    if locale is not UNSET and not knows_locale(locale):
-        yield (*place, "filler", "locale"), f"expected a locale of Faker's, found '{locale}'"
-    for key in ("say", "model", "id"):
-        text = getattr(reply, key)
-        if text is not UNSET and any("\ud800" <= c <= "\udfff" for c in text):
-            yield (*place, key), "expected text, found half of a surrogate pair"
+def pace_of(reply: Reply, defaults: Defaults) -> Pace | UnsetType:
+    """Return a reply's pace: its own, or that of the scenario's defaults."""
+    return defaults.pace if reply.pace is UNSET else reply.pace
 
 
-def _attempts_problems(
-    reply: Reply, attempts: tuple[str | Reply, ...], place: Place, service: Service
-) -> Iterator[Problem]:
-    others = [
-        key
-        for key in reply.__struct_fields__
-        if key != "attempts" and getattr(reply, key) != getattr(_NOTHING, key)
-    ]
-    if others:
-        message = f"expected `{others[0]}` in each attempt, found it beside `attempts`"
-        yield (*place, others[0]), message
-    if not attempts:
-        yield (*place, "attempts"), "expected a reply for each attempt, found an empty list"
-    for number, attempt in enumerate(attempts):
-        at = (*place, "attempts", number)
-        if isinstance(attempt, Reply) and attempt.attempts is not UNSET:
-            yield at, "expected a reply, found attempts within attempts"
-        else:
-            yield from reply_problems(reply_of(attempt), at, service)
-
-
-def _edges_problems(edges: Edges, place: Place, service: Service) -> Iterator[Problem]:
-    numbers = (*edges.first, *edges.last)
-    room = min((m.dimensions for m in service.models.values() if m.kind == "embeddings"), default=0)
-    if len(numbers) > room:
-        yield place, f"expected at most {room} numbers, found {len(numbers)}"
-    length = math.hypot(*numbers)
-    if not length <= 1:  # also where it is not a number
-        yield (
-            place,
-            f"expected numbers of a vector of unit length, found ones of length {length:.6g}",
-        )
+def vectors_of(reply: Reply) -> int:
+    """Return how many inputs a reply has a vector of their own for; 0 where any number will do."""
+    vectors = reply.vectors
+    return len(vectors) if isinstance(vectors, tuple) and isinstance(vectors[0], tuple) else 0

@@ -3,21 +3,25 @@
 Here a response gets its headers, its pace and its faults. All of it depends on values alone.
 """
 
-from msgspec import UNSET, Struct
+from base64 import b64decode
 
-from mockgpt.core.answers import Answer
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from mockgpt.core.answers import Answer, Said
 from mockgpt.core.calls import Attempt
 from mockgpt.core.decode import Decoded, model_not_found
 from mockgpt.core.draws import between, draw, uuid4
 from mockgpt.core.encode import models
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.endpoints import Route, allowed, encode
-from mockgpt.core.errors import ApiError, render
+from mockgpt.core.errors import ApiError, media_type, render
 from mockgpt.core.exchange import Incoming
+from mockgpt.core.headers import merged
 from mockgpt.core.injection import Occasion, faulty
-from mockgpt.core.pace import hurried, paced
-from mockgpt.core.plan import Headers, Plan, stream, whole
-from mockgpt.core.replies import Defaults, Reply
+from mockgpt.core.pace import hurried, paced, seconds
+from mockgpt.core.plan import Data, End, Head, Headers, Pause, Plan, stream, whole
+from mockgpt.core.replies import Chunk, Defaults, Raw, Reply, pace_of
 from mockgpt.core.service import Dialect, Endpoint, Service
 
 _HEADER_SHOWN = 1_000  # characters of a header that repeats what the client sent
@@ -39,7 +43,7 @@ class Manner(Struct, frozen=True, kw_only=True):
 def refused(errors: tuple[ApiError, ...], manner: Manner, key: bytes) -> tuple[Plan, str]:
     """Return the response that errors give, and its message. `key` is the request's, for draws."""
     rendered = render(errors, manner.service, manner.dialect)
-    headers = (*_common(manner, key), *rendered.headers)
+    headers = merged(_common(manner, key), dict(rendered.headers))
     return whole(rendered.status, headers, rendered.body), rendered.message
 
 
@@ -63,9 +67,44 @@ def answered(
         headers = (*headers, ("x-mockgpt-ignored", _header_text(", ".join(decoded.ignored))))
     encoded = encode(decoded.request, answer)
     if isinstance(encoded, bytes):
-        return whole(200, (*headers, ("content-type", "application/json")), encoded)
+        wait = answer.content.wait if isinstance(answer.content, Said) else 0.0
+        return whole(200, (*headers, ("content-type", "application/json")), encoded, wait)
     more = _filled(endpoint.stream_headers, answer.model, manner, key)
     return stream((*headers, *more, ("content-type", "text/event-stream")), encoded)
+
+
+def verbatim(raw: Raw) -> Plan:
+    """Return the response of a `raw` reply, as it stands; a body without a content type gets one.
+
+    Chunks are written each by itself.
+    """
+    if raw.chunks is UNSET:
+        body = b"" if raw.body is UNSET else raw.body.encode()
+        yield from whole(raw.status, _typed(raw.headers, body), body)
+        return
+    chunks = [_bytes_of(chunk) for chunk in raw.chunks]
+    yield Head(raw.status, _typed(raw.headers, b"".join(data for data, _ in chunks)))
+    for data, after in chunks:
+        yield Pause(after)
+        yield Data(data)
+    yield End()
+
+
+def _bytes_of(chunk: str | Chunk) -> tuple[bytes, float]:
+    """Return the bytes of a chunk, and the seconds before them."""
+    match chunk:
+        case str():
+            return chunk.encode(), 0.0
+        case Chunk(text=str(text)):
+            return text.encode(), seconds(chunk.after)
+        case _:
+            return b64decode(str(chunk.base64)), seconds(chunk.after)
+
+
+def _typed(headers: dict[str, str], body: bytes) -> Headers:
+    typed = not body or any(name.lower() == "content-type" for name in headers)
+    given = tuple(headers.items())
+    return given if typed else (*given, ("content-type", media_type(body)))
 
 
 def listed(route: Route, manner: Manner, key: bytes) -> Plan | ApiError:
@@ -105,17 +144,20 @@ def disturbed(
     manner: Manner,
     key: bytes,
 ) -> Plan:
-    """Give a plan its pace and its faults: the reply's own, or else the scenario's defaults."""
-    pace = defaults.pace if reply.pace is UNSET else reply.pace
+    """Give a plan its pace and faults, the reply's or else the defaults', and the reply's headers."""
+    pace = pace_of(reply, defaults)
     faults = reply.faults or defaults.faults
 
     def drawn(purpose: str) -> float:
         return int.from_bytes(draw(manner.seed, key, purpose, size=8)) / 2**64
 
     def error_body(preset: str) -> bytes:
-        body = render((ApiError(preset),), manner.service, manner.dialect).body
+        error = ApiError(preset, dialect=None if reply.dialect is UNSET else reply.dialect)
+        body = render((error,), manner.service, manner.dialect).body
         return b"".join(line.strip() for line in body.splitlines())
 
+    if reply.headers:
+        plan = _headed(plan, reply.headers)
     if pace is not UNSET:
         plan = paced(plan, pace, drawn)
     if faults:
@@ -124,6 +166,13 @@ def disturbed(
         )
         plan = faulty(plan, faults, occasion)
     return plan if manner.speed == 1 else hurried(plan, manner.speed)
+
+
+def _headed(plan: Plan, headers: dict[str, str]) -> Plan:
+    for step in plan:
+        yield (
+            replace(step, headers=merged(step.headers, headers)) if isinstance(step, Head) else step
+        )
 
 
 def _common(manner: Manner, key: bytes) -> Headers:

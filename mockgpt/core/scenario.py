@@ -10,12 +10,13 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
-from mockgpt.core.conditions import When, condition_problems
+from mockgpt.core.conditions import When, capture_names, condition_problems
 from mockgpt.core.entry import Entry, Place, Problem, path_of
 from mockgpt.core.faults import fault_problems
 from mockgpt.core.limits import Limits
 from mockgpt.core.pace import Duration, pace_problems
-from mockgpt.core.replies import Defaults, Reply, attempts_of, reply_of, reply_problems
+from mockgpt.core.replies import Defaults, Reply, attempts_of, reply_of
+from mockgpt.core.reply_problems import reply_problems
 from mockgpt.core.service import Service
 
 AfterLast = Literal["fail", "repeat", "cycle"]
@@ -95,10 +96,14 @@ class Scenario(Entry, frozen=True, kw_only=True):
 
 
 class Loaded(Struct, frozen=True):
-    """A scenario that is ready to serve, and its rules' and steps' files and lines by their ids."""
+    """A scenario that is ready to serve, and its rules' and steps' files and lines by their ids.
+
+    `files` are the absolute paths of all that it was read from: scenarios, and texts beside them.
+    """
 
     scenario: Scenario
     places: dict[str, str] = {}
+    files: tuple[str, ...] = ()
 
 
 def replies_of(rule: Rule) -> tuple[Reply, ...]:
@@ -206,7 +211,7 @@ def problems(scenario: Scenario, service: Service) -> Iterator[Problem]:
             yield (*place, "reply"), "expected a reply for each call, found an empty list"
         for number, reply in enumerate(replies_of(rule)):
             at = (*place, "reply", number) if isinstance(rule.reply, tuple) else (*place, "reply")
-            yield from reply_problems(reply, at, service)
+            yield from reply_problems(reply, at, service, capture_names(rule.when))
 
 
 def _id_problems(name: str, place: Place, seen: dict[str, str]) -> Iterator[Problem]:
@@ -238,4 +243,5 @@ def _step_problems(
     if step.reply is UNSET:
         yield place, "expected the key 'reply', found none"
     else:
-        yield from reply_problems(reply_of(step.reply), (*place, "reply"), service)
+        captures = () if step.expect is UNSET else capture_names(step.expect)
+        yield from reply_problems(reply_of(step.reply), (*place, "reply"), service, captures)

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from mockgpt.core import keys, tokens, vectors
+from mockgpt.core import keys, responses, tokens, vectors
 from mockgpt.core.answers import Makings, Split, make
 from mockgpt.core.calls import Attempt
 from mockgpt.core.decode import Decoded, decode
@@ -24,16 +24,8 @@ from mockgpt.core.limits import Granted, Limits, Quotas, refusal_error
 from mockgpt.core.matching import meant_for
 from mockgpt.core.plan import Plan
 from mockgpt.core.playing import UNSCRIPTED, OnMiss, Play
+from mockgpt.core.replies import Raw
 from mockgpt.core.requests import Asked
-from mockgpt.core.responses import (
-    Manner,
-    answered,
-    disturbed,
-    failed,
-    listed,
-    preflight,
-    refused,
-)
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.service import Dialect, Endpoint, Service
 from mockgpt.core.verdict import Finding, findings, unmet_steps
@@ -72,7 +64,7 @@ class _Case(Struct, frozen=True, kw_only=True):
     presented: tuple[str, ...]
     content: bytes  # equal for equal requests
     key: bytes  # of this one's draws
-    manner: Manner
+    manner: responses.Manner
     exchange: Exchange
 
 
@@ -107,7 +99,7 @@ class Session:
         self.loaded = loaded
         scenario = loaded.scenario
         self._seed = 0 if scenario.seed is UNSET else scenario.seed
-        self._manner = Manner(
+        self._manner = responses.Manner(
             service=self._service,
             dialect=self.settings.dialect,
             seed=self._seed,
@@ -140,9 +132,11 @@ class Session:
         assert route is not None, "an unknown path is a refusal"
         case = _with(case, endpoint=route.endpoint.name)
         if incoming.method == "OPTIONS":
-            return self._outcome(case, preflight(incoming, route.endpoint, case.manner, case.key))
+            return self._outcome(
+                case, responses.preflight(incoming, route.endpoint, case.manner, case.key)
+            )
         if route.endpoint.name == "models":
-            models = listed(route, case.manner, case.key)
+            models = responses.listed(route, case.manner, case.key)
             if isinstance(models, ApiError):
                 return self._refuse(case, models)
             return self._outcome(case, models)
@@ -171,7 +165,7 @@ class Session:
         exchange = replace(
             self.begun(incoming).exchange, error="mockgpt_bug", message=repr(bug), bug=bug
         )
-        return Outcome(session=self, plan=failed(repr(bug)[:200]), exchange=exchange)
+        return Outcome(session=self, plan=responses.failed(repr(bug)[:200]), exchange=exchange)
 
     def begun(self, incoming: Incoming) -> Outcome:
         """Return what there is to record of a request that nothing is decided of yet."""
@@ -226,7 +220,7 @@ class Session:
         return Outcome(session=self, plan=plan, exchange=case.exchange)
 
     def _refuse(self, case: _Case, *errors: ApiError) -> Outcome:
-        plan, message = refused(errors, case.manner, case.key)
+        plan, message = responses.refused(errors, case.manner, case.key)
         key_shown = errors[0].values.get("key")  # not even the ends of a key are recorded
         if key_shown is not None:
             message = message.replace(key_shown, "***")
@@ -274,16 +268,22 @@ class Session:
             created=int(case.incoming.at),
             split=self.settings.split,
             embed=self._embed,
+            defaults=self.loaded.scenario.defaults,
+            call=attempt.call,
+            attempt=attempt.attempt,
+            rule=self._play.named(rule),
         )
         meant = meant_for(rule.when, asked)
         answer = make(reply, decoded, makings, meant=meant, occasion=case.key)
         if isinstance(answer, ApiError):
             outcome = self._refuse(case, answer)
+        elif isinstance(answer, Raw):
+            outcome = self._outcome(case, responses.verbatim(answer))
         else:
             case = _with(case, usage=answer.usage)
-            plan = answered(decoded, endpoint, answer, case.manner, case.key)
+            plan = responses.answered(decoded, endpoint, answer, case.manner, case.key)
             outcome = self._outcome(case, plan)
-        plan = disturbed(
+        plan = responses.disturbed(
             outcome.plan,
             reply,
             attempt,

@@ -106,6 +106,7 @@ def _unknown(tree: "Tree", environment: "Environment") -> Iterator["_Unknown"]:
 def _line(tree: "Tree", name: str) -> int:
     from jinja2 import nodes
 
-    # The latter is the `a` of `set a.b = 1`.
-    named = [*tree.find_all(nodes.Name), *tree.find_all(nodes.NSRef)]
-    return next(node.lineno for node in named if node.name == name)
+    for node in tree.find_all((nodes.Name, nodes.NSRef)):  # the latter: the `a` of `set a.b = 1`
+        if getattr(node, "name", None) == name:
+            return node.lineno
+    raise AssertionError("a name that is used is somewhere")

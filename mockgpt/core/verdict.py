@@ -12,6 +12,7 @@ _MISSES = {
     "replies_used_up": "beyond_script",
     "script_over": "beyond_script",
     "session_closed": "late_request",
+    "template_failed": "template_failed",
 }
 CODES = frozenset({"refused_request", "unmet_step", *_MISSES.values()})  # may be allowed
 

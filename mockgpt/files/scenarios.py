@@ -16,6 +16,7 @@ from mockgpt.core.replies import Defaults
 from mockgpt.core.scenario import Loaded, Scenario, entries_of, numbered, problems
 from mockgpt.core.service import Service
 from mockgpt.files.documents import Complaint, ScenarioError, convert, read, read_file
+from mockgpt.files.texts import Reading, with_texts
 
 # In a wheel scenarios stand inside the package, in a checkout beside it.
 _SHIPPED = (
@@ -44,9 +45,9 @@ def load_scenarios(
         for source in sources
     ]
     steps, rules = count(1), count(1)
-    scenarios = [numbered(scenario, steps, rules) for scenario, _ in loaded]
+    scenarios = [numbered(scenario, steps, rules) for scenario, _, _ in loaded]
     known: dict[str, str] = {}
-    for scenario, (_, places) in zip(scenarios, loaded, strict=True):
+    for scenario, (_, places, _) in zip(scenarios, loaded, strict=True):
         for place, entry in entries_of(scenario):
             if entry.id in known:
                 message = f"expected an id that no other scenario has, found '{entry.id}'"
@@ -61,7 +62,8 @@ def load_scenarios(
         script=tuple(step for scenario in scenarios for step in scenario.script),
         rules=tuple(rule for scenario in scenarios for rule in scenario.rules),
     )
-    return Loaded(merged, {name: place for name, place in known.items() if place})
+    read_from = dict.fromkeys(file for _, _, names in loaded for file in names)
+    return Loaded(merged, {name: place for name, place in known.items() if place}, tuple(read_from))
 
 
 def _agreed(scenarios: list[Scenario], key: str, default: Any) -> Any:
@@ -80,18 +82,21 @@ def _agreed(scenarios: list[Scenario], key: str, default: Any) -> Any:
     return values[0] if values else default
 
 
-Placed = tuple[Scenario, dict[Place, str]]  # a scenario, and files and lines of its parts
+# A scenario, files and lines of its parts, and all files that it was read from.
+Placed = tuple[Scenario, dict[Place, str], list[str]]
 
 
 def _checked(scenario: Scenario, service: Service) -> Placed:
     name = f"scenario '{scenario.name or 'in Python'}'"
+    reading = Reading(Path())
+    complete = with_texts(scenario, reading)
     complaints = [
         Complaint(message, name, path=path_of(place))
-        for place, message in problems(scenario, service)
+        for place, message in (*problems(scenario, service), *reading.problems)
     ]
     if complaints:
         raise ScenarioError(*complaints)
-    return scenario, {}
+    return complete, {}, reading.files
 
 
 def _load(source: str, service: Service) -> Placed:
@@ -106,8 +111,10 @@ def _load(source: str, service: Service) -> Placed:
     if isinstance(document.data, dict) and "mockgpt" not in document.data:
         document.complain((), "expected `mockgpt: 1`, the version of the language, found none")
     scenario = convert(document, Scenario)
-    for place, message in problems(scenario, service):
+    reading = Reading(path.parent, [str(path.absolute())])
+    complete = with_texts(scenario, reading)
+    for place, message in (*problems(scenario, service), *reading.problems):
         document.complain(place, message)
     document.check()
     places = {place: f"{source}:{document.values[place][0]}" for place, _ in entries_of(scenario)}
-    return replace(scenario, name=scenario.name or path.stem), places
+    return replace(complete, name=scenario.name or path.stem), places, reading.files

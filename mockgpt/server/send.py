@@ -163,7 +163,9 @@ def _unfinished(head: Head, at: float) -> web.StreamResponse:
 
 
 def _headers(head: Head, at: float) -> list[tuple[str, str]]:
-    return [*head.headers, ("date", _http_date(int(at))), ("server", "mockgpt")]
+    given = {name.lower() for name, _ in head.headers}
+    own = (("date", _http_date(int(at))), ("server", "mockgpt"))
+    return [*head.headers, *(header for header in own if header[0] not in given)]
 
 
 @lru_cache(maxsize=8)

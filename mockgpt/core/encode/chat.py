@@ -18,7 +18,7 @@ def whole(answer: Answer, said: Said) -> bytes:
         {
             "index": index,
             "finish_reason": choice.finish,
-            "message": {"role": "assistant", "content": "".join(choice.pieces)},
+            "message": {"role": "assistant", "content": "".join(choice.tokens)},
         }
         for index, choice in enumerate(said.choices)
     ]

@@ -16,7 +16,7 @@ def whole(answer: Answer, said: Said) -> bytes:
     """Return the body of an answer that is not streamed."""
     choices = [
         {
-            "text": "".join(choice.pieces),
+            "text": "".join(choice.tokens),
             "index": index,
             "finish_reason": choice.finish,
             "logprobs": None,

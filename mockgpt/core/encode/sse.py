@@ -15,6 +15,8 @@ _ESCAPED = (
 def json_bytes(value: object) -> bytes:
     """Return compact JSON in raw UTF-8, but for the three line ends beyond ASCII."""
     text = msgspec.json.encode(value)
+    if text.isascii():
+        return text
     for raw, escaped in _ESCAPED:
         if raw in text:
             text = text.replace(raw, escaped)

@@ -10,8 +10,9 @@ from itertools import zip_longest
 from msgspec import Struct
 
 from mockgpt.core.answers import Answer, Said, Spoken, Usage
+from mockgpt.core.chunks import by_tokens
 from mockgpt.core.encode.sse import DONE, event, json_bytes
-from mockgpt.core.plan import Data
+from mockgpt.core.plan import Data, Mark, Pause
 
 
 class Form(Struct, frozen=True, kw_only=True):
@@ -35,11 +36,13 @@ def usage_of(usage: Usage) -> dict[str, int | None]:
     }
 
 
-def events(form: Form, answer: Answer, said: Said, *, include_usage: bool) -> Iterator[Data]:
-    """Yield the events of a stream, choices in turn, `[DONE]` last.
+def events(
+    form: Form, answer: Answer, said: Said, *, include_usage: bool
+) -> Iterator[Data | Pause]:
+    """Yield the events of a stream, choices in turn, `[DONE]` last, and the waits of their own.
 
-    An empty piece sends nothing. Only with `include_usage` (`stream_options`) is there a chunk
-    without choices, the last but `[DONE]`: old clients' loops read `choices[0]` of every chunk.
+    Only with `include_usage` (`stream_options`) is there a chunk without choices, the last but
+    `[DONE]`: old clients' loops read `choices[0]` of every chunk.
     """
     head = {
         "id": answer.id,
@@ -53,23 +56,23 @@ def events(form: Form, answer: Answer, said: Said, *, include_usage: bool) -> It
     for turn in zip_longest(*spoken):
         for inner in turn:
             if inner is not None:
-                yield Data(before + inner.bytes + after, inner.mark, inner.tokens)
+                text, mark, tokens, wait = inner
+                if wait:
+                    yield Pause(wait)
+                yield Data(before + text + after, mark, tokens)
     if include_usage:
         usage = {**head, "choices": [], "usage": usage_of(answer.usage)}
         yield Data(event(json_bytes(usage)), "usage")
     yield Data(DONE, "done")
 
 
-def _choice(form: Form, index: int, choice: Spoken) -> Iterator[Data]:
-    """Yield what stands between head and tail; tokens without text count for the next event."""
+def _choice(form: Form, index: int, choice: Spoken) -> Iterator[tuple[bytes, Mark, int, float]]:
+    """Yield what stands between head and tail, its mark, its tokens, and the wait before it."""
     if form.opening:
-        yield Data(form.opening % {b"index": index}, "opening")
-    tokens = 0
-    for piece in choice.pieces:
-        tokens += 1
-        if piece:
-            text = json_bytes(piece)
-            yield Data(form.piece % {b"index": index, b"text": text}, "piece", tokens)
-            tokens = 0
+        yield form.opening % {b"index": index}, "opening", 0, 0.0
+    left = len(choice.tokens)
+    for text, tokens, wait in by_tokens(choice.tokens) if choice.parts is None else choice.parts:
+        left -= tokens
+        yield form.piece % {b"index": index, b"text": json_bytes(text)}, "piece", tokens, wait
     finish = json_bytes(choice.finish)
-    yield Data(form.closing % {b"index": index, b"finish": finish}, "finish", tokens)
+    yield form.closing % {b"index": index, b"finish": finish}, "finish", left, 0.0

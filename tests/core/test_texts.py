@@ -1,0 +1,120 @@
+"""Texts beside a scenario: every `file` is read when the scenario is loaded."""
+
+import pytest
+
+from mockgpt.core.replies import Reply
+from mockgpt.core.scenario import Rule, Scenario, Step
+from mockgpt.files.documents import ScenarioError
+from mockgpt.files.scenarios import load_scenarios
+from mockgpt.files.services import load_service
+from mockgpt.files.texts import Reading, with_texts
+
+EVERYWHERE = """mockgpt: 1
+rules:
+- reply: {file: texts/a.txt}
+- reply:
+  - say
+  - {file: b.txt, finish: length}
+  - attempts: [{error: overloaded}, {file: b.txt}]
+"""
+
+
+@pytest.fixture
+def service():
+    return load_service("pgpt")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts/a.txt").write_bytes("é\r\nüber\n".encode())
+    (tmp_path / "b.txt").write_bytes(b"b")
+    return tmp_path
+
+
+def test_a_file_becomes_what_the_reply_says(folder, service):
+    path = folder / "s.yaml"
+    path.write_text(EVERYWHERE, "utf-8")
+    loaded = load_scenarios([path], service)
+    first, second = loaded.scenario.rules
+    assert first.reply == Reply(say="é\r\nüber\n")
+    assert second.reply == (
+        "say",
+        Reply(say="b", finish="length"),
+        Reply(attempts=(Reply(error="overloaded"), Reply(say="b"))),
+    )
+    assert loaded.files == (str(path), str(folder / "texts/a.txt"), str(folder / "b.txt"))
+
+
+def test_a_file_in_a_script_becomes_what_the_step_says(folder):
+    scenario = Scenario(
+        script=(
+            Step(reply=Reply(file="b.txt")),
+            Step(any_order=(Step(reply="x"), Step(reply=Reply(file="texts/a.txt")))),
+        )
+    )
+    reading = Reading(folder)
+    first, group = with_texts(scenario, reading).script
+    assert first.reply == Reply(say="b")
+    assert [step.reply for step in group.any_order] == ["x", Reply(say="é\r\nüber\n")]
+    assert reading.files == [str(folder / "b.txt"), str(folder / "texts/a.txt")]
+    missing = Reading(folder / "texts")
+    with_texts(scenario, missing)
+    places = [place for place, _ in missing.problems]
+    assert places == [
+        ("script", 0, "reply", "file"),
+        ("script", 1, "any_order", 1, "reply", "file"),
+    ]
+
+
+def test_paths_of_values_are_relative_to_the_working_directory(folder, service, monkeypatch):
+    monkeypatch.chdir(folder)
+    loaded = load_scenarios([Scenario(rules=(Rule(reply=Reply(file="b.txt")),))], service)
+    assert loaded.scenario.rules[0].reply == Reply(say="b")
+    assert loaded.files == (str(folder / "b.txt"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none.txt", "expected a text file, found none at 'none.txt' (No such file or directory)"),
+        ("texts", "expected a text file, found none at 'texts' (Is a directory)"),
+        ('"a\\0"', "expected a text file, found none at 'a\0' (embedded null byte)"),
+        (
+            "latin.txt",
+            "expected a text file in UTF-8, found 'utf-8' codec can't decode byte 0xe9 in position 1: unexpected end of data",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_its_place(
+    name, message, folder, service, monkeypatch
+):
+    monkeypatch.chdir(folder)
+    (folder / "latin.txt").write_bytes("aé".encode("latin-1"))
+    (folder / "s.yaml").write_text(f"mockgpt: 1\nrules:\n- reply: [a, {{file: {name}}}]\n", "utf-8")
+    with pytest.raises(ScenarioError) as caught:
+        load_scenarios(["s.yaml"], service)
+    assert str(caught.value) == f"s.yaml:3:21: rules[0].reply[1].file: {message}"
+
+
+def test_a_file_beside_another_source_is_refused(folder, service):
+    path = folder / "s.yaml"
+    path.write_text("mockgpt: 1\nrules:\n- reply: {say: a, file: b.txt}\n", "utf-8")
+    with pytest.raises(ScenarioError, match="found `say` and `file`"):
+        load_scenarios([path], service)
+
+
+def test_a_template_is_refused_with_its_place(folder, service):
+    path = folder / "s.yaml"
+    path.write_text(
+        "mockgpt: 1\nrules:\n"
+        "- when: {user: {matches: '(?P<city>.*)'}}\n"
+        "  reply:\n    template: |\n      {{ city }}\n      {{ town }}\n",
+        "utf-8",
+    )
+    with pytest.raises(ScenarioError) as caught:
+        load_scenarios([path], service)
+    assert str(caught.value) == (
+        f"{path}:5:15: rules[0].reply.template: expected a known name, found 'town' in line 2 of the "
+        "template; known are attempt, call, city, model, request, system, turn, user"
+    )
