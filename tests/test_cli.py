@@ -25,6 +25,7 @@ def run(*arguments, stdin=None, env=None):
     ("arguments", "page"),
     [
         (["--help"], "mockgpt"),
+        (["check", "--help"], "check"),
         (["explain", "--help"], "explain"),
         (["serve", "--help"], "serve"),
         (["tokens", "-h"], "tokens"),

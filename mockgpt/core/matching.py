@@ -21,7 +21,7 @@ from mockgpt.core.differences import (
     meets,
 )
 from mockgpt.core.patterns import regex
-from mockgpt.core.replies import attempts_of, vectors_of
+from mockgpt.core.replies import EMBEDDED, SPOKEN, attempts_of, vectors_of
 from mockgpt.core.requests import (
     Asked,
     ChatRequest,
@@ -32,9 +32,6 @@ from mockgpt.core.requests import (
 from mockgpt.core.scenario import Rule, replies_of
 
 Captures = Mapping[str, str]  # named groups of `matches`, and what they hold
-
-_TEXT_REPLIES = ("say", "template", "file", "pieces", "choices")
-_VECTOR_REPLIES = ("vectors", "similar")
 
 
 class Choice(Struct, frozen=True):
@@ -95,7 +92,7 @@ def reasons(rule: Rule, asked: Asked) -> tuple[Difference, ...]:
 def _unfit(rule: Rule, request: Request) -> Iterator[Difference]:
     """Yield a difference where a text would answer a request for vectors, or the reverse."""
     embeddings = isinstance(request, EmbeddingRequest)
-    wrong = _TEXT_REPLIES if embeddings else _VECTOR_REPLIES
+    wrong = SPOKEN if embeddings else EMBEDDED
     attempts = (attempt for reply in replies_of(rule) for attempt in attempts_of(reply))
     if any(getattr(attempt, key) is not UNSET for attempt in attempts for key in wrong):
         texts, vectors = "a request for text", "a request for embeddings"

@@ -196,6 +196,7 @@ class Defaults(Entry, frozen=True, kw_only=True):
     faults: Annotated[tuple[Fault, ...], Meta(description="What goes wrong on the way.")] = ()
 
 
+SPOKEN = ("say", "template", "file", "pieces", "choices")
 EMBEDDED = ("vectors", "similar")
 SOURCES = (
     "say", "template", "file", "filler", "pieces", "choices", "vectors", "similar", "error", "raw",

@@ -51,6 +51,13 @@ def template_problems(source: str, captures: Collection[str]) -> Iterator[str]:
             yield f"expected {what}, found '{name}' in line {line} of the template{hint}"
 
 
+def names_in(source: str) -> frozenset[str]:
+    """Return the names that a template uses and does not make itself."""
+    from jinja2 import meta
+
+    return frozenset(meta.find_undeclared_variables(_environment().parse(source)))
+
+
 def rendered(source: str, values: Mapping[str, Any]) -> str:
     """Render a template. Raises TemplateFailedError, with Jinja2's message."""
     from jinja2 import TemplateError

@@ -32,17 +32,22 @@ except ImportError:  # PyYAML without libyaml: slower, the same
 
 
 class Complaint(Struct, frozen=True):
-    """One thing to mend: what was expected and found, and where. Lines and columns are from 1."""
+    """One thing to mend: what was expected and found, and where. Lines and columns are from 1.
+
+    A warning has a `code`, what keeps a file from being used has none.
+    """
 
     message: str
     file: str = ""
     line: int | None = None
     column: int | None = None
     path: str = ""
+    code: str = ""
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}:{self.column}"
-        return ": ".join(part for part in (place, self.path, self.message) if part)
+        warning = f"warning {self.code}" if self.code else ""
+        return ": ".join(part for part in (place, self.path, warning, self.message) if part)
 
 
 class ScenarioError(Exception):
@@ -68,13 +73,15 @@ class Document(Struct, frozen=True):
     keys: dict[Place, Position]
     complaints: list[Complaint]
 
-    def complain(self, place: Place, message: str, position: Position | None = None) -> None:
+    def complain(
+        self, place: Place, message: str, position: Position | None = None, *, code: str = ""
+    ) -> None:
         """Note what is wrong with a value; one that is not there stands where its parent does."""
         known = place
         while known and known not in self.values:
             known = known[:-1]
         line, column = position or self.values[known]
-        self.complaints.append(Complaint(message, self.file, line, column, path_of(place)))
+        self.complaints.append(Complaint(message, self.file, line, column, path_of(place), code))
 
     def check(self) -> None:
         """Raise ScenarioError for all that is wrong, in the order of the file."""

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 
 from mockgpt.core.entry import Place, path_of
 from mockgpt.core.limits import Limits
+from mockgpt.core.lint import lint
 from mockgpt.core.replies import Defaults
 from mockgpt.core.scenario import Loaded, Scenario, entries_of, numbered, problems
 from mockgpt.core.service import Service
-from mockgpt.files.documents import Complaint, ScenarioError, convert, read, read_file
+from mockgpt.files.documents import Complaint, Document, ScenarioError, convert, read, read_file
 from mockgpt.files.texts import Reading, with_texts
 
 # In a wheel scenarios stand inside the package, in a checkout beside it.
@@ -100,6 +101,26 @@ def _checked(scenario: Scenario, service: Service) -> Placed:
 
 
 def _load(source: str, service: Service) -> Placed:
+    document, scenario, names = _read(source, service)
+    document.check()
+    places = {place: f"{source}:{document.values[place][0]}" for place, _ in entries_of(scenario)}
+    return scenario, places, names
+
+
+def complaints_of(source: str, service: Service) -> tuple[Complaint, ...]:
+    """Return what is wrong with a scenario file, or else what in it cannot be meant, by its lines."""
+    try:
+        document, scenario, _ = _read(source, service)
+        document.check()
+        for one in lint(scenario, service):
+            document.complain(one.place, one.message, code=one.code)
+        document.check()
+    except ScenarioError as error:
+        return error.errors
+    return ()
+
+
+def _read(source: str, service: Service) -> tuple[Document, Scenario, list[str]]:
     path = Path(source)
     if "." not in source and "/" not in source and "\\" not in source:
         known = shipped()
@@ -115,6 +136,4 @@ def _load(source: str, service: Service) -> Placed:
     complete = with_texts(scenario, reading)
     for place, message in (*problems(scenario, service), *reading.problems):
         document.complain(place, message)
-    document.check()
-    places = {place: f"{source}:{document.values[place][0]}" for place, _ in entries_of(scenario)}
-    return replace(complete, name=scenario.name or path.stem), places, reading.files
+    return document, replace(complete, name=scenario.name or path.stem), reading.files

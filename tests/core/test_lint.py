@@ -1,0 +1,225 @@
+"""Warnings: what cannot be meant is told, and what can be is left alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import convert
+
+from mockgpt.core.conditions import When
+from mockgpt.core.differences import differences
+from mockgpt.core.entry import path_of
+from mockgpt.core.implication import implies
+from mockgpt.core.lint import lint
+from mockgpt.core.requests import Asked, ChatRequest, Message
+from mockgpt.core.scenario import Scenario
+from mockgpt.files.services import load_service
+
+SHADOWED = "stands before it and answers all that it would; put this one first, or remove it"
+UNREACHABLE = (
+    "clients do not try again after this attempt, so the next is never asked for; let it be a "
+    "retryable error or a broken connection, or remove what follows"
+)
+
+
+def told(**scenario):
+    found = lint(convert(scenario, Scenario), load_service("pgpt"))
+    return [f"{path_of(one.place)}: {one.code}: {one.message}" for one in found]
+
+
+def codes(*rules, **more):
+    return [line.split(": ")[1] for line in told(rules=rules, **more)]
+
+
+def says(when):
+    return {"when": when, "reply": "x"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {"user": "a"}),
+        ({"user": "a"}, {"user": "a"}),
+        ({"endpoint": ["chat", "completions"]}, {"endpoint": "chat", "user": "a"}),
+        ({"endpoint": "chat"}, {"user": "a"}),
+        ({"user": {"contains": "ai"}}, {"user": "rain"}),
+        ({"user": {"contains": "AI", "ignore_case": True}}, {"user": {"contains": "rain"}}),
+        ({"user": {"matches": "^r"}}, {"user": {"equals": "rain"}}),
+        ({"model": ["gpt-4", "gpt-3.5-turbo"]}, {"model": "gpt-4"}),
+        ({"model": "*"}, {"model": "gpt-4"}),
+        ({"stream": True}, {"stream": True, "turn": 2}),
+        ({"headers": {"a": {"contains": "b"}}}, {"headers": {"a": "bc", "d": "e"}}),
+        ({"user": "a"}, {"all": [{"user": "a"}, {"turn": 1}]}),
+        ({"exactly": {"a": 1}}, {"exactly": {"a": 1}}),
+    ],
+)
+def test_a_shadowed_rule(first, second):
+    assert told(rules=[{"id": "r", **says(first)}, says(second)]) == [
+        f"rules[1]: shadowed_rule: rule 'r' {SHADOWED}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"user": "a"}, {}),
+        ({"user": "a"}, {"user": "b"}),
+        ({"user": "a"}, {"user": {"contains": "a"}}),
+        ({"user": {"contains": "rain"}}, {"user": {"contains": "ai"}}),
+        ({"user": {"contains": "a"}}, {"user": {"contains": "A", "ignore_case": True}}),
+        ({"user": {"contains": "a", "glob": "a*"}}, {"user": {"contains": "aa"}}),
+        ({"endpoint": "chat"}, {"endpoint": ["chat", "completions"]}),
+        ({"model": "gpt-4"}, {"model": "gpt-*"}),
+        ({"stream": True}, {"stream": False}),
+        ({"turn": 1}, {"turn": 2}),
+        ({"all": [{"user": "a"}]}, {"user": "a", "turn": 1}),
+        ({"not": {"user": "a"}}, {"user": "b"}),
+        ({"exactly": {"a": 1}}, {"exactly": {"a": 1}, "ignore": ["b"]}),
+        ({"headers": {"a": "b"}}, {"headers": {"c": "d"}}),
+    ],
+)
+def test_a_rule_that_is_not_shadowed_for_certain(first, second):
+    assert codes(says(first), says(second)) == []
+
+
+def test_a_text_does_not_shadow_vectors():
+    vectors = {"reply": {"similar": {"to": "a", "cosine": 0.5}}}
+    filler = {"reply": {"filler": {}}}
+    assert codes({"reply": "x"}, vectors) == []
+    assert codes({"reply": "x"}, filler) == []
+    assert codes(filler, vectors) == ["shadowed_rule"]
+
+
+TEXTS = st.sampled_from(["a", "ab", "B", "xaby"])
+MATCHES = TEXTS | st.fixed_dictionaries(
+    {},
+    optional={
+        "equals": TEXTS, "contains": TEXTS, "matches": TEXTS, "ignore_case": st.booleans()
+    },
+)  # fmt: skip
+WHENS = st.fixed_dictionaries(
+    {},
+    optional={
+        "user": MATCHES, "text": MATCHES, "endpoint": st.sampled_from(["chat", "completions"]),
+        "model": st.sampled_from(["gpt-4", "gpt-*", "*", ["gpt-4", "x"]]), "turn": st.integers(0, 2),
+    },
+)  # fmt: skip
+
+
+@given(narrow=WHENS, wide=WHENS, text=TEXTS, model=st.sampled_from(["gpt-4", "gpt-3.5-turbo"]))
+def test_an_implication_never_lies(narrow, wide, text, model):
+    request = ChatRequest(model=model, messages=(Message("user", text),))
+    asked = Asked(request=request, body={})
+    narrow, wide = convert(narrow, When), convert(wide, When)
+    if implies(narrow, wide) and not differences(narrow, asked):
+        assert not differences(wide, asked)
+
+
+def test_an_attempt_behind_one_that_succeeds():
+    attempts = {"attempts": ["fine", {"error": "overloaded"}, "never"]}
+    assert told(rules=[{"reply": attempts}]) == [
+        f"rules[0].reply.attempts[0]: unreachable_attempt: {UNREACHABLE}"
+    ]
+    assert told(script=[{"expect": {}, "reply": attempts}]) == [
+        f"script[0].reply.attempts[0]: unreachable_attempt: {UNREACHABLE}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "found"),
+    [
+        ({"error": "overloaded"}, []),
+        ({"error": "invalid_api_key"}, ["unreachable_attempt"]),
+        ({"error": {"preset": "invalid_api_key", "status": 503}}, []),
+        ({"raw": {"status": 502}}, []),
+        ({"raw": {"status": 404}}, ["unreachable_attempt"]),
+        ({"say": "x", "faults": [{"kind": "disconnect", "after": 2}]}, []),
+        ({"say": "x", "faults": [{"kind": "stall", "after": 2}]}, []),
+    ],
+)
+def test_what_clients_try_again(first, found):
+    assert codes({"reply": {"attempts": [first, "then"]}}) == found
+
+
+def test_default_faults_count():
+    rules = {"reply": {"attempts": ["x", "y"]}}
+    broken = {"faults": [{"kind": "disconnect", "after": 3}]}
+    assert codes(rules, defaults=broken) == []
+
+
+def test_a_slow_pattern_wherever_it_stands():
+    slow = {"matches": "(a+)+$"}
+    found = told(
+        rules=[
+            says({"user": slow}),
+            says({"any": [{"system": slow}, {"headers": {"x": slow}}], "turn": 1}),
+            says({"body": {"metadata": {"$matches": "(a+)+$"}}}),
+        ]
+    )
+    assert [line.split(": ")[:2] for line in found] == [
+        ["rules[0].when.user.matches", "slow_pattern"],
+        ["rules[1].when.any[0].system.matches", "slow_pattern"],
+        ["rules[1].when.any[1].headers.x.matches", "slow_pattern"],
+        ["rules[2].when.body.metadata.$matches", "slow_pattern"],
+    ]
+
+
+def test_a_capture_that_nothing_uses():
+    when = {"user": {"matches": "(?P<city>.) (?P<day>.)"}}
+    (line,) = told(rules=[{"when": when, "reply": {"template": "{{ city }}"}}])
+    assert line == (
+        "rules[0].when: unused_capture: nothing uses the capture 'day'; use it in a template, or "
+        "write (?:…)"
+    )
+    used = {"attempts": [{"error": "overloaded"}, {"template": "{{ day }} {{ city }}"}]}
+    assert codes({"when": when, "reply": used}) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ({"reply": {"error": "overloaded", "faults": [{"kind": "torture"}]}}, "`error` is not streamed"),
+        ({"reply": {"raw": {"body": "x"}, "faults": [{"kind": "no_done"}]}}, "`raw.body` is not streamed"),
+        (
+            {"when": {"stream": False}, "reply": {"say": "x", "faults": [{"kind": "drop"}]}},
+            "the rule asks for no stream",
+        ),
+        (
+            {"when": {"endpoint": "embeddings"}, "reply": {"filler": {}, "faults": [{"kind": "no_done"}]}},
+            "embeddings are not streamed",
+        ),
+        (
+            {"when": {"stream": True}, "reply": {"say": "x", "faults": [{"kind": "truncate_body"}]}},
+            "the rule asks for a stream, which has no Content-Length",
+        ),
+        (
+            {"reply": {"attempts": [{"error": "overloaded", "faults": [{"kind": "latency", "delay": 1, "on_attempt": 2}]}, "x"]}},
+            "this is the reply to attempt 1",
+        ),
+        ({"reply": {"say": "x", "faults": [{"kind": "no_done", "chance": 0}]}}, "its chance is 0"),
+    ],
+)  # fmt: skip
+def test_a_fault_that_can_never_act(rule, reason):
+    (line,) = told(rules=[rule])
+    assert ": idle_fault: `" in line
+    assert line.endswith(f"can never act here: {reason}; remove it")
+
+
+def test_a_chance_without_a_fixed_seed():
+    rule = {"reply": {"say": "x", "faults": [{"kind": "no_done", "chance": 0.5}]}}
+    (line,) = told(rules=[rule])
+    assert line == (
+        "rules[0].reply.faults[0].chance: chance_without_seed: this chance depends on a seed that "
+        "the scenario does not fix; give it a seed"
+    )
+    assert codes(rule, seed=1) == []
+    sure = {"reply": {"say": "x", "faults": [{"kind": "no_done", "chance": 1}]}}
+    assert codes(sure) == []
+
+
+def test_faults_that_can_act_are_left_alone():
+    faults = [{"kind": "no_done"}, {"kind": "disconnect"}, {"kind": "latency", "delay": 1}]
+    assert codes({"reply": {"say": "x", "faults": faults}}) == []
+    assert (
+        codes({"reply": {"raw": {"chunks": ["x"]}, "faults": [{"kind": "slice", "bytes": 1}]}})
+        == []
+    )
