@@ -7,8 +7,9 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from msgspec import UNSET
-from msgspec.structs import replace
+import yaml
+from msgspec import NODEFAULT, UNSET, Struct
+from msgspec.structs import fields, replace
 
 from mockgpt.core.entry import Place, path_of
 from mockgpt.core.limits import Limits
@@ -24,6 +25,8 @@ _SHIPPED = (
     Path(str(files("mockgpt"))) / "scenarios",
     Path(str(files("mockgpt"))).parent / "scenarios",
 )
+
+_WIDTH = 1_000_000  # of a line: texts are not folded
 
 
 def shipped() -> dict[str, Path]:
@@ -56,6 +59,8 @@ def load_scenarios(
             known[entry.id] = places.get(place, "")
     merged = Scenario(
         name=" + ".join(scenario.name for scenario in scenarios),
+        about=" ".join(filter(None, (scenario.about for scenario in scenarios))),
+        service=service.name,
         seed=_agreed(scenarios, "seed", 0) if seed is None else seed,
         retry_window=_agreed(scenarios, "retry_window", Scenario().retry_window),
         defaults=_agreed(scenarios, "defaults", Defaults()),
@@ -137,3 +142,47 @@ def _read(source: str, service: Service) -> tuple[Document, Scenario, list[str]]
     for place, message in (*problems(scenario, service), *reading.problems):
         document.complain(place, message)
     return document, replace(complete, name=scenario.name or path.stem), reading.files
+
+
+def plain(value: Any) -> Any:
+    """Return a value of the language as YAML gives it: mappings and lists, without defaults."""
+    match value:
+        case Struct():
+            config = value.__struct_config__
+            mapping = {config.tag_field: config.tag} if config.tag_field else {}
+            for one in fields(value):
+                said = getattr(value, one.name)
+                default = one.default if one.default_factory is NODEFAULT else one.default_factory()
+                if said != default:
+                    mapping[one.encode_name] = plain(said)
+            return mapping
+        case dict():
+            return {key: plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case _:
+            return value
+
+
+def dump(scenario: Scenario) -> str:
+    """Return a scenario as a file that loads to an equal one."""
+    representer = yaml.representer.SafeRepresenter(default_flow_style=False, sort_keys=False)
+    node = representer.represent_data({"mockgpt": 1, **plain(scenario)})
+    _choose_styles(node)
+    return yaml.serialize(node, Dumper=yaml.SafeDumper, allow_unicode=True, width=_WIDTH)
+
+
+def _choose_styles(node: yaml.Node) -> None:
+    """Write texts of several lines as they stand; quote the newline of EBCDIC, which YAML changes."""
+    match node:
+        case yaml.MappingNode():
+            for pair in node.value:
+                for one in pair:
+                    _choose_styles(one)
+        case yaml.SequenceNode():
+            for one in node.value:
+                _choose_styles(one)
+        case yaml.ScalarNode(value=text) if "\x85" in text:
+            node.style = '"'
+        case yaml.ScalarNode(value=text) if "\n" in text:
+            node.style = "|"
