@@ -1,7 +1,7 @@
 """mockgpt: a local stand-in for the OpenAI-compatible service at openai.pgpt.cloud.
 
-`MockGPT` is a server for a `with`; `create_app` an aiohttp application; the others are the values of
-scenarios and of the journal. All are imported when first used: the pytest plugin is loaded in every
+`MockGPT` is a server for a `with`; `create_app` an aiohttp application; the small names spell
+scenarios in Python; the others are the values of scenarios and of the journal. All are imported when first used: the pytest plugin is loaded in every
 test run and must cost nothing.
 """
 
@@ -15,12 +15,21 @@ if TYPE_CHECKING:
     from mockgpt.core.scenario import Rule, Scenario
     from mockgpt.files.documents import ScenarioError
     from mockgpt.mock import MockGPT, create_app
+    from mockgpt.sessions import MockSession
+    from mockgpt.spelling import any_order, contains, equals, expect, glob, matches
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "MockGPT": "mockgpt.mock",
     "create_app": "mockgpt.mock",
+    "MockSession": "mockgpt.sessions",
+    "any_order": "mockgpt.spelling",
+    "contains": "mockgpt.spelling",
+    "equals": "mockgpt.spelling",
+    "expect": "mockgpt.spelling",
+    "glob": "mockgpt.spelling",
+    "matches": "mockgpt.spelling",
     "Exchange": "mockgpt.core.exchange",
     "Reply": "mockgpt.core.replies",
     "Rule": "mockgpt.core.scenario",
@@ -32,6 +41,7 @@ _HOMES = {
 __all__ = [
     "Exchange",
     "MockGPT",
+    "MockSession",
     "Reply",
     "Rule",
     "Scenario",
@@ -39,7 +49,13 @@ __all__ = [
     "TextMatch",
     "When",
     "__version__",
+    "any_order",
+    "contains",
     "create_app",
+    "equals",
+    "expect",
+    "glob",
+    "matches",
 ]
 
 if not TYPE_CHECKING:  # a type checker is to know the names, and no others

@@ -2,110 +2,51 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
-from os import PathLike
+from collections.abc import Collection
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
-import msgspec
+from msgspec.structs import replace
 
-from mockgpt.core import tokens
 from mockgpt.core.clock import Clock
-from mockgpt.core.engine import Engine
-from mockgpt.core.entry import did_you_mean
+from mockgpt.core.engine import DEFAULT, Engine
 from mockgpt.core.exchange import Journal
-from mockgpt.core.playing import OnMiss
-from mockgpt.core.scenario import Scenario
-from mockgpt.core.service import Dialect
 from mockgpt.core.session import Settings
-from mockgpt.core.verdict import CODES
-from mockgpt.files.exact import load_split
+from mockgpt.core.verdict import Finding
 from mockgpt.files.scenarios import load_scenarios
 from mockgpt.files.services import load_service
-from mockgpt.server.app import MAX_BODY, Handler, Observer, application
+from mockgpt.keywords import WhenKeys
+from mockgpt.options import Options, SessionOptions, check_options, settings_of
+from mockgpt.server.app import MAX_BODY, Handler, application
 from mockgpt.server.run import ServerThread, bind, url_of
+from mockgpt.sessions import API_KEY, MockSession, Server, Source, raise_unless
+from mockgpt.spelling import AnyOrder, Expectation, LiveRule
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 FROZEN = 1_686_986_070.0  # `created` of the documentation's first example: 2023-06-17T07:14:30Z
-API_KEY = "sk-mock"  # any key will do; clients refuse to start without one
 
 
-class Options(TypedDict, total=False):
-    """What a server may be told; each has the default that the command line has."""
-
-    seed: int | None  # of ids and filler; None takes the scenarios', or 0
-    clock: Literal["frozen", "real"]
-    api_keys: Collection[str]  # accepted keys; empty accepts any
-    errors: Dialect
-    strict: bool  # refuse parameters that are otherwise ignored
-    service: str  # a shipped service's name, or a file
-    max_body: int  # bytes
-    tokenizer: Literal["fake", "exact"]
-    speed: float  # divides every wait of a pace or fault
-    on_miss: OnMiss | None  # what no rule answers; None: an error where there are rules
-    observer: Observer | None  # called with every finished exchange, on the server's thread
-
-
-def build(*scenarios: str | PathLike[str] | Scenario, **options: Unpack[Options]) -> Handler:
+def build(*scenarios: Source, **options: Unpack[Options]) -> Handler:
     """Build what answers requests.
 
     Raises ScenarioError for a scenario or service file that cannot be used and
     ExactTokensUnavailable where `tokenizer="exact"` finds no ranks; TypeError and ValueError for an
     unknown option or value.
     """
-    _check_options(options)
+    check_options(options, Options.__annotations__)
     service = load_service(options.get("service", "pgpt"))
     loaded = load_scenarios(scenarios, service, seed=options.get("seed"))
-    settings = Settings(
-        api_keys=frozenset(options.get("api_keys", ())),
-        dialect=options.get("errors", "openai"),
-        strict=options.get("strict", False),
-        split=load_split() if options.get("tokenizer") == "exact" else tokens.split,
-        speed=options.get("speed", 1.0),
-        on_miss=options.get("on_miss"),
-    )
+    settings = settings_of(options, Settings())
     engine = Engine(loaded, service, settings)
     frozen = options.get("clock") != "real"
     clock = Clock((lambda: FROZEN) if frozen else time.time, time.monotonic, frozen=frozen)
     return Handler(engine, clock, options.get("max_body", MAX_BODY), options.get("observer"))
 
 
-def _check_options(options: Mapping[str, object]) -> None:
-    """Refuse what a type checker would: the options of a pytest marker have none."""
-    known = Options.__annotations__
-    for name, given in options.items():
-        value = given
-        if name not in known:
-            hint = did_you_mean(name, known) or f"; known are {', '.join(known)}"
-            raise TypeError(f"unknown option '{name}'{hint}")
-        if name == "api_keys" and isinstance(value, Collection) and not isinstance(value, str):
-            value = list(value)
-        try:
-            msgspec.convert(value, _CHECKED.get(name, Any))
-        except msgspec.ValidationError as error:
-            raise ValueError(f"option {name}={value!r}: {error}") from None
-
-
-_CHECKED: dict[str, Any] = {
-    "seed": int | None,
-    "clock": Literal["frozen", "real"],
-    "api_keys": list[Annotated[str, msgspec.Meta(min_length=1)]],
-    "errors": Dialect,
-    "strict": bool,
-    "service": str,
-    "max_body": Annotated[int, msgspec.Meta(ge=1)],
-    "tokenizer": Literal["fake", "exact"],
-    "speed": Annotated[float, msgspec.Meta(gt=0)],
-    "on_miss": OnMiss | None,
-}
-
-
-def create_app(
-    *scenarios: str | PathLike[str] | Scenario, **options: Unpack[Options]
-) -> "web.Application":
+def create_app(*scenarios: Source, **options: Unpack[Options]) -> "web.Application":
     """Create an application for `aiohttp_client` and `aiohttp_server` of pytest-aiohttp."""
     return application(build(*scenarios, **options))
 
@@ -123,16 +64,20 @@ class MockGPT:
     """A stand-in server in a thread of its own, on a free port of the loopback interface.
 
     Use it in a `with` or `async with`, or call `start()` and `stop()`. Scenarios are shipped names,
-    paths or values; the options are those of `Options`.
+    paths or values; the options are those of `Options`. What it answers and has seen is that of its
+    default session; `session()` begins others.
     """
 
-    def __init__(
-        self, *scenarios: str | PathLike[str] | Scenario, **options: Unpack[Options]
-    ) -> None:
+    def __init__(self, *scenarios: Source, **options: Unpack[Options]) -> None:
         self._handler = build(*scenarios, **options)
         self._lock = Lock()  # of start and stop, which several threads may call
         self._thread: ServerThread | None = None
         self._url = ""
+        self._seed = options.get("seed")
+        self._loaded = self._handler.engine.default.loaded
+        self._server = Server(handler=self._handler, url=lambda: self.url, settle=self._settle)
+        self._default = MockSession(self._server, self._handler.engine.default, self._seed)
+        self._held = {DEFAULT}  # sessions that somebody looks after
 
     def start(self) -> Self:
         """Start serving; the URL is known and the socket listens when this returns."""
@@ -151,6 +96,35 @@ class MockGPT:
                 self._thread.stop()
                 self._thread, self._url = None, ""
 
+    def session(
+        self, name: str, *scenarios: Source, **options: Unpack[SessionOptions]
+    ) -> MockSession:
+        """Begin a session, or begin it anew; in a `with` it is closed at the end.
+
+        Scenarios and options that are not given are the server's. Raises ValueError for a name that
+        cannot be, TypeError for an option that only a whole server has, else as `build`.
+        """
+        if name == DEFAULT:
+            raise ValueError("expected another name than 'default', which is MockGPT's own session")
+        check_options(options, SessionOptions.__annotations__)
+        engine = self._handler.engine
+        settings = settings_of(options, engine.settings)
+        seed = options.get("seed", self._seed)
+        loaded = self._loaded
+        if scenarios:
+            loaded = load_scenarios(scenarios, engine.service, seed=seed)
+        elif seed is not None:
+            loaded = replace(loaded, scenario=replace(loaded.scenario, seed=seed))
+        with self._handler.lock:
+            session = engine.open(name, loaded, settings)
+            self._held.add(name)
+        return MockSession(self._server, session, seed)
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is for the server: `clock.advance(60)` lets a minute pass at once."""
+        return self._handler.clock
+
     @property
     def url(self) -> str:
         """The server's root, such as `http://127.0.0.1:41234`. RuntimeError while it does not serve."""
@@ -161,41 +135,63 @@ class MockGPT:
     @property
     def base_url(self) -> str:
         """What OpenAI's clients call their base URL: the root and `/v1`."""
-        return f"{self.url}/v1"
+        return self._default.base_url
+
+    @property
+    def api_key(self) -> str:
+        """A key for clients, which refuse to start without one."""
+        return self._default.api_key
 
     @property
     def journal(self) -> Journal:
         """The exchanges so far, complete for every response that a client has read to its end."""
-        self._settle()
-        return self._handler.engine.default.journal
+        return self._default.journal
 
-    def reset(self) -> None:
-        """Begin anew: an empty journal, no findings, every rule at its first call."""
-        self._settle()
-        self._handler.engine.default.reset()
-
-    def _settle(self) -> None:
-        thread = self._thread
-        if thread is not None:
-            thread.settle()
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What should not have happened, also in sessions that `session()` did not begin."""
+        found = self._default.findings
+        with self._handler.lock:
+            strays = [s for s in self._handler.engine.sessions.values() if s.name not in self._held]
+            return found + tuple(
+                Finding(one.code, f"session '{stray.name}': {one.message}", one.exchange)
+                for stray in strays
+                for one in stray.findings()
+            )
 
     def check(self, allow: Collection[str] = ()) -> None:
         """Raise AssertionError for what should not have happened, such as a refused request.
 
         `allow` names findings that are expected: `refused_request`, `unmatched_request`,
         `beyond_script`, `unmet_step`, `late_request`, `template_failed`. Raises ValueError for
-        another name.
+        another name. Sessions that `session()` began are checked by themselves, all others here.
         """
-        if isinstance(allow, str) or not CODES.issuperset(allow):
-            raise ValueError(f"allow={allow!r}: expected a list of {', '.join(sorted(CODES))}")
-        self._settle()
-        found = [f for f in self._handler.engine.default.findings() if f.code not in allow]
-        if not found:
-            return
-        lines = [f"mockgpt: {len(found)} finding{'s' if len(found) > 1 else ''}"]
-        lines += [f"  {finding.code}: {finding.message}" for finding in found]
-        bug = next((f.exchange.bug for f in found if f.exchange and f.exchange.bug), None)
-        raise AssertionError("\n".join(lines)) from bug
+        raise_unless(allow, self.findings)
+
+    def on(self, *, id: str = "", **when: Unpack[WhenKeys]) -> LiveRule:  # noqa: A002 - the language's
+        """Make a rule of the default session, as `MockSession.on` does."""
+        return self._default.on(id=id, **when)
+
+    def script(self, *steps: Expectation | AnyOrder) -> None:
+        """Append steps to the script of the default session, as `MockSession.script` does."""
+        self._default.script(*steps)
+
+    def load(self, *scenarios: Source) -> None:
+        """Replace all that the default session answers by, as `MockSession.load` does."""
+        self._default.load(*scenarios)
+
+    def to_yaml(self) -> str:
+        """Return all that the default session answers by as a scenario file."""
+        return self._default.to_yaml()
+
+    def reset(self) -> None:
+        """Begin the default session anew: no journal, no findings, every rule at its first call."""
+        self._default.reset()
+
+    def _settle(self) -> None:
+        thread = self._thread
+        if thread is not None:
+            thread.settle()
 
     def __enter__(self) -> Self:
         return self.start()

@@ -1,6 +1,9 @@
 """What every test may use."""
 
+import http.client
+import json
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,3 +21,25 @@ def pytest_addoption(parser):
 @pytest.fixture(scope="session")
 def root():
     return ROOT
+
+
+def _chat(mock, text, *, key="k", **more):
+    url = urlsplit(mock.base_url)
+    connection = http.client.HTTPConnection(url.netloc, timeout=20)
+    body = json.dumps({"messages": [{"role": "user", "content": text}], **more})
+    headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
+    try:
+        connection.request("POST", f"{url.path}/chat/completions", body, headers)
+        response = connection.getresponse()
+        answer = json.load(response)
+    finally:
+        connection.close()
+    if response.status == 200:
+        return answer["choices"][0]["message"]["content"]
+    return response.status, answer["error"]["message"]
+
+
+@pytest.fixture(scope="session")
+def chat():
+    """Ask a server or session: the text of the answer, or the status and message of an error."""
+    return _chat

@@ -269,13 +269,13 @@ def test_exact_tokens_without_ranks_are_refused(monkeypatch):
     def unavailable():
         raise exact.ExactTokensUnavailable("no ranks; install mockgpt[exact]")
 
-    monkeypatch.setattr("mockgpt.mock.load_split", unavailable)
+    monkeypatch.setattr("mockgpt.options.load_split", unavailable)
     with pytest.raises(exact.ExactTokensUnavailable, match="no ranks"):
         MockGPT(tokenizer="exact")
 
 
 def test_exact_tokens_count_with_the_tokenizer_given(monkeypatch):
-    monkeypatch.setattr("mockgpt.mock.load_split", lambda: tuple)
+    monkeypatch.setattr("mockgpt.options.load_split", lambda: tuple)
     with MockGPT(Scenario(rules=(Rule(reply="Hi"),)), tokenizer="exact") as mock:
         usage = json.loads(ask(mock, hello("abc"))[1])["usage"]
     assert usage == {"completion_tokens": 2, "prompt_tokens": 3 + 4 + 4 + 3, "total_tokens": 16}
@@ -285,7 +285,7 @@ def test_exact_tokens_count_with_the_tokenizer_given(monkeypatch):
     ("options", "error", "message"),
     [
         ({"api_key": ["k"]}, TypeError, "unknown option 'api_key'; did you mean 'api_keys'?"),
-        ({"zzz": 1}, TypeError, "unknown option 'zzz'; known are seed, clock, api_keys,"),
+        ({"zzz": 1}, TypeError, "unknown option 'zzz'; known are seed, api_keys, errors,"),
         (
             {"api_keys": "secret"},
             ValueError,

@@ -83,8 +83,9 @@ def command(
     # aiohttp takes longer to import than the rest of the command line together.
     from mockgpt.files.documents import ScenarioError
     from mockgpt.files.exact import ExactTokensUnavailable
-    from mockgpt.mock import API_KEY, build
+    from mockgpt.mock import build
     from mockgpt.server.run import bind
+    from mockgpt.sessions import API_KEY
 
     try:
         handler = build(

@@ -27,7 +27,14 @@ class Clock:
         return self._elapsed() + self._advanced
 
     def advance(self, seconds: float) -> None:
-        """Let so many seconds pass at once. Raises ValueError for a negative number."""
+        """Let so many seconds pass at once.
+
+        Raises ValueError for a negative number, RuntimeError for a clock that is not frozen.
+        """
+        if not self.frozen:
+            raise RuntimeError(
+                "expected a frozen clock, found the real time; leave out clock='real'"
+            )
         if seconds < 0:
             raise ValueError(f"expected seconds that are not negative, found {seconds}")
         self._advanced += seconds

@@ -1,12 +1,14 @@
 """Scenarios, from shipped names, paths and values: several become one."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from itertools import count
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 from msgspec import NODEFAULT, UNSET, Struct
 from msgspec.structs import fields, replace
@@ -107,7 +109,6 @@ def _checked(scenario: Scenario, service: Service) -> Placed:
 
 def _load(source: str, service: Service) -> Placed:
     document, scenario, names = _read(source, service)
-    document.check()
     places = {place: f"{source}:{document.values[place][0]}" for place, _ in entries_of(scenario)}
     return scenario, places, names
 
@@ -116,7 +117,6 @@ def complaints_of(source: str, service: Service) -> tuple[Complaint, ...]:
     """Return what is wrong with a scenario file, or else what in it cannot be meant, by its lines."""
     try:
         document, scenario, _ = _read(source, service)
-        document.check()
         for one in lint(scenario, service):
             document.complain(one.place, one.message, code=one.code)
         document.check()
@@ -136,16 +136,32 @@ def _read(source: str, service: Service) -> tuple[Document, Scenario, list[str]]
     document = read(read_file(str(path), "a scenario file"), source)
     if isinstance(document.data, dict) and "mockgpt" not in document.data:
         document.complain((), "expected `mockgpt: 1`, the version of the language, found none")
-    scenario = convert(document, Scenario)
     reading = Reading(path.parent, [str(path.absolute())])
+    scenario = _converted(document, service, reading)
+    return document, replace(scenario, name=scenario.name or path.stem), reading.files
+
+
+def spelt(data: dict[str, Any], service: Service, file: str, line: int) -> Scenario:
+    """Return the scenario that a line of Python spells: plain data, checked as a file's is."""
+    here = (line, 1)
+    document = Document(file, data, {(): here}, defaultdict(lambda: here), [])
+    return _converted(document, service, Reading(Path()))
+
+
+def _converted(document: Document, service: Service, reading: Reading) -> Scenario:
+    scenario = convert(document, Scenario)
     complete = with_texts(scenario, reading)
     for place, message in (*problems(scenario, service), *reading.problems):
         document.complain(place, message)
-    return document, replace(complete, name=scenario.name or path.stem), reading.files
+    document.check()
+    return complete
 
 
 def plain(value: Any) -> Any:
-    """Return a value of the language as YAML gives it: mappings and lists, without defaults."""
+    """Return a value of the language as YAML gives it: mappings and lists, without defaults.
+
+    Raises TypeError for what is no data.
+    """
     match value:
         case Struct():
             config = value.__struct_config__
@@ -156,12 +172,12 @@ def plain(value: Any) -> Any:
                 if said != default:
                     mapping[one.encode_name] = plain(said)
             return mapping
-        case dict():
+        case Mapping():
             return {key: plain(item) for key, item in value.items()}
-        case list() | tuple():
+        case Sequence() if not isinstance(value, str):
             return [plain(item) for item in value]
         case _:
-            return value
+            return msgspec.to_builtins(value)  # a member of an enumeration is what it stands for
 
 
 def dump(scenario: Scenario) -> str:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from threading import Lock
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
@@ -46,6 +47,7 @@ class Handler:
     ) -> None:
         self.engine = engine
         self.clock = clock
+        self.lock = Lock()  # of the engine, which tests ask and change while it answers
         self._max_body = max_body
         self._observer = observer
 
@@ -56,29 +58,33 @@ class Handler:
         outcome: Outcome | None = None
         try:
             incoming = await self._with_body(incoming, request)
-            outcome = self.engine.answer(incoming)
+            with self.lock:
+                outcome = self.engine.answer(incoming)
             return await sender.send(outcome.plan)
         except Exception as bug:  # the one place where a bug of mockgpt's becomes a visible one
             log.exception("bug in mockgpt: %s %s", incoming.method, incoming.path)
-            outcome = self.engine.fail(incoming, bug)
+            with self.lock:
+                outcome = self.engine.fail(incoming, bug)
             if sender.response is None:
                 return await sender.send(outcome.plan)
             sender.abort("reset")  # too late for another answer
             return sender.response
         finally:
-            self._record(outcome or self.engine.begun(incoming), sender.sent)
+            self._record(outcome, incoming, sender.sent)
 
     def refuse(self, reason: str) -> web.Response:
         """Answer bytes that never became a request; the connection closes after it."""
         incoming = Incoming(at=self.clock.now(), elapsed=self.clock.elapsed())
-        outcome = self.engine.default.refuse(incoming, "malformed_http", reason=reason)
+        with self.lock:
+            outcome = self.engine.default.refuse(incoming, "malformed_http", reason=reason)
         response, sent = complete(outcome.plan, incoming.at)
         response.force_close()
-        self._record(outcome, sent)
+        self._record(outcome, incoming, sent)
         return response
 
-    def _record(self, outcome: Outcome, sent: Sent | None) -> None:
-        exchange = self.engine.record(outcome, sent)
+    def _record(self, outcome: Outcome | None, incoming: Incoming, sent: Sent | None) -> None:
+        with self.lock:
+            exchange = self.engine.record(outcome or self.engine.begun(incoming), sent)
         if self._observer is not None:  # later: what it raises must not end the connection
             asyncio.get_running_loop().call_soon(self._observer, exchange)
 

@@ -11,7 +11,7 @@ import pytest
 from mockgpt import MockGPT
 from mockgpt.cli import main
 from mockgpt.core.faults import Fault
-from mockgpt.mock import Options
+from mockgpt.options import Options
 
 _BLOCK = re.compile(r"^(?:<!-- ([\w ]+) -->\n)?```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

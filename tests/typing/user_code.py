@@ -1,7 +1,23 @@
 """What users write, checked by mypy and run by nobody."""
 
 import mockgpt
-from mockgpt import Exchange, MockGPT, Reply, Rule, Scenario, TextMatch, When, create_app
+from mockgpt import (
+    Exchange,
+    MockGPT,
+    MockSession,
+    Reply,
+    Rule,
+    Scenario,
+    TextMatch,
+    When,
+    any_order,
+    contains,
+    create_app,
+    equals,
+    expect,
+    glob,
+    matches,
+)
 
 
 def count(exchange: Exchange) -> None:
@@ -21,6 +37,32 @@ with MockGPT(scenario, "documentation", seed=1, errors="azure", observer=count) 
     statuses: list[int] = [e.sent.status for e in mock.journal if e.sent is not None]
     mock.check(allow=["refused_request"])
 
+    weather = mock.on(user=contains("weather"), endpoint=["chat"]).reply("Sunny", finish="stop")
+    calls: tuple[Exchange, ...] = weather.then("Rainy", "Dry", after_last="cycle").calls
+    mock.on(id="busy", not_=When(stream=True)).error("overloaded", retry_after=0)
+    mock.on(model="gpt-*").attempts(Reply(error="overloaded"), "ok").fault("disconnect", after=3)
+    mock.script(
+        expect(user=matches("plan")).reply("First"),
+        any_order(expect(text=glob("a*")).error("overloaded"), expect().attempts("a", "b")),
+        expect(user=equals("bye", ignore_case=True))
+        .reply("Bye")
+        .fault("stall", for_="1s")
+        .optional(),
+    )
+    mock.load("overloaded", scenario)
+    print(mock.to_yaml(), [finding.code for finding in mock.findings])
+    mock.clock.advance(60)
+
+
+def in_a_session(session: MockSession) -> str:
+    session.on(user="a").reply("b")
+    session.check()
+    return session.url + session.base_url + session.api_key + session.name
+
+
+with mock.session("one", "documentation", seed=3, on_miss="filler") as one:
+    in_a_session(one)
+
 
 async def use() -> None:
     async with MockGPT(strict=True, api_keys={"k"}, clock="real") as other:
@@ -32,4 +74,12 @@ app.router.freeze()
 
 MockGPT(errors="french")  # type: ignore[arg-type]
 MockGPT(spede=3)  # type: ignore[call-arg]
+mock.session("one", clock="real")  # type: ignore[call-arg]
+mock.on(usr="a")  # type: ignore[call-arg]
+mock.on(user=3)  # type: ignore[arg-type]
+mock.on().reply("a", after_last="never")  # type: ignore[arg-type]
+mock.on().reply(fnish="stop")  # type: ignore[call-arg]
+mock.on().error("overloaded", stauts=1)  # type: ignore[call-arg]
+mock.on().fault("disconect")  # type: ignore[arg-type]
+mock.script("a")  # type: ignore[arg-type]
 _ = mockgpt.nothing  # type: ignore[attr-defined]

@@ -1,0 +1,81 @@
+"""What servers and sessions may be told: the facade's keyword options, their checks and values."""
+
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Literal, TypedDict
+
+import msgspec
+
+from mockgpt.core import tokens
+from mockgpt.core.entry import did_you_mean
+from mockgpt.core.playing import OnMiss
+from mockgpt.core.service import Dialect
+from mockgpt.core.session import Settings
+from mockgpt.files.exact import load_split
+from mockgpt.server.app import Observer
+
+
+class SessionOptions(TypedDict, total=False):
+    """What a session may be told; each has the default that the command line has."""
+
+    seed: int | None  # of ids and filler; None takes the scenarios', or 0
+    api_keys: Collection[str]  # accepted keys; empty accepts any
+    errors: Dialect
+    strict: bool  # refuse parameters that are otherwise ignored
+    tokenizer: Literal["fake", "exact"]
+    speed: float  # divides every wait of a pace or fault
+    on_miss: OnMiss | None  # what no rule answers; None: an error where there are rules
+
+
+class Options(SessionOptions, total=False):
+    """What a server may be told: what its sessions may, and what is the same for all of them."""
+
+    clock: Literal["frozen", "real"]
+    service: str  # a shipped service's name, or a file
+    max_body: int  # bytes
+    observer: Observer | None  # called with every finished exchange, on the server's thread
+
+
+def settings_of(options: SessionOptions, default: Settings) -> Settings:
+    """Return the settings of a session: its options, and for others the default."""
+    split = default.split
+    if "tokenizer" in options:
+        split = load_split() if options["tokenizer"] == "exact" else tokens.split
+    return Settings(
+        api_keys=frozenset(options.get("api_keys", default.api_keys)),
+        dialect=options.get("errors", default.dialect),
+        strict=options.get("strict", default.strict),
+        split=split,
+        speed=options.get("speed", default.speed),
+        on_miss=options.get("on_miss", default.on_miss),
+    )
+
+
+def check_options(options: Mapping[str, object], known: Collection[str]) -> None:
+    """Refuse what a type checker would: the options of a pytest marker have none."""
+    for name, given in options.items():
+        value = given
+        if name not in known and name in Options.__annotations__:
+            raise TypeError(f"option '{name}' is that of a whole server; give it to MockGPT")
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; known are {', '.join(known)}"
+            raise TypeError(f"unknown option '{name}'{hint}")
+        if name == "api_keys" and isinstance(value, Collection) and not isinstance(value, str):
+            value = list(value)
+        try:
+            msgspec.convert(value, _CHECKED.get(name, Any))
+        except msgspec.ValidationError as error:
+            raise ValueError(f"option {name}={value!r}: {error}") from None
+
+
+_CHECKED: dict[str, Any] = {
+    "seed": int | None,
+    "clock": Literal["frozen", "real"],
+    "api_keys": list[Annotated[str, msgspec.Meta(min_length=1)]],
+    "errors": Dialect,
+    "strict": bool,
+    "service": str,
+    "max_body": Annotated[int, msgspec.Meta(ge=1)],
+    "tokenizer": Literal["fake", "exact"],
+    "speed": Annotated[float, msgspec.Meta(gt=0)],
+    "on_miss": OnMiss | None,
+}

@@ -1,0 +1,232 @@
+"""Scenarios in Python: the language's rules and steps, spelt as calls.
+
+>>> from mockgpt import MockGPT, contains, expect
+>>> mock = MockGPT()
+>>> weather = mock.on(user=contains("weather"), id="weather")
+>>> weather.attempts(Reply(error="overloaded"), "Sunny").then("I told you already")
+<rule 'weather' when {'user': {'contains': 'weather'}}: 2 replies>
+>>> mock.script(expect(user=contains("plan")).reply("First"), expect(user="Bye").reply("Bye"))
+>>> print(mock.to_yaml(), end="")
+mockgpt: 1
+seed: 0
+script:
+- id: expect-1
+  expect:
+    user:
+      contains: plan
+  reply: First
+- id: expect-2
+  expect:
+    user: Bye
+  reply: Bye
+rules:
+- id: weather
+  when:
+    user:
+      contains: weather
+  reply:
+  - attempts:
+    - error: overloaded
+    - Sunny
+  - I told you already
+
+What YAML may not say is refused in the same words: ScenarioError, with the line of the call.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any, Self, Unpack
+
+from msgspec import Struct
+
+from mockgpt.core.conditions import TextMatch
+from mockgpt.core.exchange import Exchange
+from mockgpt.core.replies import Reply
+from mockgpt.core.scenario import AfterLast, Rule
+from mockgpt.files.scenarios import plain
+from mockgpt.keywords import ErrorKeys, FaultKeys, FaultKind, ReplyKeys, WhenKeys
+
+Data = dict[str, Any]  # a mapping of the language, as YAML gives it
+Line = tuple[str, int]  # a file's name and a number from 1
+
+_RESERVED = {"any_": "any", "all_": "all", "not_": "not", "for_": "for"}
+
+
+def equals(text: str, *, ignore_case: bool = False) -> TextMatch:
+    """Match the whole text."""
+    return TextMatch(equals=text, ignore_case=ignore_case)
+
+
+def contains(text: str, *, ignore_case: bool = False) -> TextMatch:
+    """Match a part of the text."""
+    return TextMatch(contains=text, ignore_case=ignore_case)
+
+
+def matches(pattern: str, *, ignore_case: bool = False) -> TextMatch:
+    """Match by a regular expression, searched; its named groups become captures."""
+    return TextMatch(matches=pattern, ignore_case=ignore_case)
+
+
+def glob(pattern: str, *, ignore_case: bool = False) -> TextMatch:
+    """Match the whole text, with *, ? and [sets] as in a shell."""
+    return TextMatch(glob=pattern, ignore_case=ignore_case)
+
+
+def caller() -> Line:
+    """Return the line that called mockgpt."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("mockgpt."):
+        frame = frame.f_back
+    return (
+        ("Python", 1)
+        if frame is None
+        else (PurePath(frame.f_code.co_filename).name, frame.f_lineno)
+    )
+
+
+def keys_of(given: Mapping[str, Any]) -> Data:
+    """Return keyword arguments by the language's names, as plain data."""
+    return {_RESERVED.get(name, name): plain(value) for name, value in given.items()}
+
+
+class LiveRule:
+    """A rule of a session, made by `on`. It is tried as soon as it has a reply.
+
+    Each method changes what is answered from now on; how many calls it has had stays. They raise
+    ScenarioError for what the language refuses, and RuntimeError once `load` replaced the scenario.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        when: Data,
+        install: Callable[["LiveRule", Data], None],
+        answered: Callable[[str], tuple[Exchange, ...]],
+    ) -> None:
+        self.id = name
+        self.rule: Rule | None = None
+        self._when = when
+        self._install = install
+        self._answered = answered
+        self._replies: list[Any] = []
+        self._after_last: AfterLast | None = None
+
+    def __repr__(self) -> str:
+        count = len(self._replies)
+        told = f"{count} repl{'y' if count == 1 else 'ies'}" if count else "no reply yet, not tried"
+        return f"<rule {self.id!r} when {self._when}: {told}>"
+
+    @property
+    def calls(self) -> tuple[Exchange, ...]:
+        """The exchanges that it answered, also those of further attempts."""
+        return self._answered(self.id)
+
+    def reply(
+        self, *said: str | Reply, after_last: AfterLast | None = None, **keys: Unpack[ReplyKeys]
+    ) -> Self:
+        """Answer so, instead of what it answered before.
+
+        Several texts are a reply for each call; `keys` are those of every one. `after_last` says
+        what follows the last: `fail` (the default of several), `repeat` (that of one) or `cycle`.
+        """
+        return self._answer(_replies(said, keys), after_last)
+
+    def error(self, preset: str, **keys: Unpack[ErrorKeys]) -> Self:
+        """Answer by an error of the service's, instead of what it answered before."""
+        return self._answer([_error(preset, keys)])
+
+    def attempts(self, *replies: str | Reply) -> Self:
+        """Answer the attempts of one call, a reply for each, instead of what was before."""
+        return self._answer([{"attempts": plain(replies)}])
+
+    def then(
+        self, *said: str | Reply, after_last: AfterLast | None = None, **keys: Unpack[ReplyKeys]
+    ) -> Self:
+        """Answer the next call so, after the replies that there are."""
+        replies = [*self._replies, *_replies(said, keys)]
+        return self._answer(replies, after_last or self._after_last)
+
+    def fault(self, kind: FaultKind, **options: Unpack[FaultKeys]) -> Self:
+        """Let something go wrong with the last of its replies, after the faults it has."""
+        *before, last = self._replies or [{}]
+        return self._answer([*before, _disturbed(last, kind, options)], self._after_last)
+
+    def _answer(self, replies: list[Any], after_last: AfterLast | None = None) -> Self:
+        data: Data = {"id": self.id, "when": self._when}
+        data["reply"] = replies[0] if len(replies) == 1 else replies
+        if after_last is not None:
+            data["after_last"] = after_last
+        self._install(self, data)
+        self._replies, self._after_last = replies, after_last
+        return self
+
+
+class Expectation(Struct, frozen=True):
+    """A step of a script: what is expected next and what it is answered; a value.
+
+    It is checked when `script` takes it.
+    """
+
+    data: Data
+    line: Line
+
+    def reply(self, said: str | Reply | None = None, **keys: Unpack[ReplyKeys]) -> "Expectation":
+        """Answer so."""
+        (reply,) = _replies(() if said is None else (said,), keys)
+        return self._with(reply=reply)
+
+    def error(self, preset: str, **keys: Unpack[ErrorKeys]) -> "Expectation":
+        """Answer by an error of the service's."""
+        return self._with(reply=_error(preset, keys))
+
+    def attempts(self, *replies: str | Reply) -> "Expectation":
+        """Answer the attempts of the call, a reply for each."""
+        return self._with(reply={"attempts": plain(replies)})
+
+    def fault(self, kind: FaultKind, **options: Unpack[FaultKeys]) -> "Expectation":
+        """Let something go wrong with its reply, after the faults it has."""
+        return self._with(reply=_disturbed(self.data.get("reply", {}), kind, options))
+
+    def optional(self) -> "Expectation":
+        """Let it be left out."""
+        return self._with(optional=True)
+
+    def _with(self, **more: Any) -> "Expectation":
+        return Expectation({**self.data, **more}, self.line)
+
+
+class AnyOrder(Struct, frozen=True):
+    """Steps that may come in any order."""
+
+    steps: tuple[Expectation, ...]
+
+
+def expect(*, id: str = "", **when: Unpack[WhenKeys]) -> Expectation:  # noqa: A002 - the language's
+    """Begin a step of a script. `id` names it; without it it is numbered."""
+    return Expectation({"id": id, "expect": keys_of(when)}, caller())
+
+
+def any_order(*steps: Expectation) -> AnyOrder:
+    """Let steps of a script come in any order."""
+    return AnyOrder(steps)
+
+
+def _replies(said: Sequence[str | Reply], keys: ReplyKeys) -> list[Any]:
+    if not said:
+        return [keys_of(keys)]
+    replies = [plain(one) for one in said]
+    return [{**_mapping(reply), **keys_of(keys)} for reply in replies] if keys else replies
+
+
+def _mapping(reply: str | Data) -> Data:
+    return {"say": reply} if isinstance(reply, str) else reply
+
+
+def _error(preset: str, keys: ErrorKeys) -> Data:
+    return {"error": {"preset": preset, **keys_of(keys)} if keys else preset}
+
+
+def _disturbed(reply: str | Data, kind: FaultKind, options: FaultKeys) -> Data:
+    mapping = _mapping(reply)
+    return {**mapping, "faults": [*mapping.get("faults", ()), {"kind": kind, **keys_of(options)}]}
