@@ -21,6 +21,9 @@ from mockgpt.core.replies import (
 )
 from mockgpt.core.service import Dialect
 
+Keys = Mapping[str, Any]  # a mapping of the language, as YAML writes it
+Said = str | Reply | Keys
+
 FaultKind = Literal[
     "latency", "stall", "disconnect", "bandwidth", "slice", "coalesce", "newline", "no_space",
     "comments", "event_lines", "garble", "duplicate", "reorder", "drop", "no_finish", "no_done",
@@ -39,12 +42,12 @@ class WhenKeys(TypedDict, total=False):
     text: Text
     prompt: Text
     input: Text
-    turn: int | Range
+    turn: int | Range | Keys
     stream: bool
     headers: Mapping[str, Text]
     api_key: str
-    body: Mapping[str, Any]
-    exactly: Mapping[str, Any]
+    body: Keys
+    exactly: Keys
     ignore: Sequence[str]
     any_: Sequence[When]
     all_: Sequence[When]
@@ -57,23 +60,23 @@ class ReplyKeys(TypedDict, total=False):
     say: str
     template: str
     file: str
-    filler: Filler
-    pieces: Sequence[str | Piece]
+    filler: Filler | Keys
+    pieces: Sequence[str | Piece | Keys]
     choices: Sequence[str]
-    vectors: Edges | Sequence[float] | Sequence[Sequence[float]]
-    similar: Similar
-    error: str | ErrorReply
-    raw: Raw
-    attempts: Sequence[str | Reply]
+    vectors: Edges | Keys | Sequence[float] | Sequence[Sequence[float]]
+    similar: Similar | Keys
+    error: str | ErrorReply | Keys
+    raw: Raw | Keys
+    attempts: Sequence[Said]
     finish: Literal["stop", "length", "content_filter"]
-    usage: Usage
+    usage: Usage | Keys
     model: str
     id: str
     created: int
     headers: Mapping[str, str]
     dialect: Dialect
-    pace: Pace
-    faults: Sequence[Fault]
+    pace: Pace | Keys
+    faults: Sequence[Fault | Keys]
 
 
 class ErrorKeys(TypedDict, total=False):
@@ -86,7 +89,7 @@ class ErrorKeys(TypedDict, total=False):
     message: str
     headers: Mapping[str, str]
     retry_after: Duration
-    body: str | Mapping[str, Any]
+    body: str | Keys
 
 
 class FaultKeys(TypedDict, total=False):
@@ -95,7 +98,7 @@ class FaultKeys(TypedDict, total=False):
     chance: float
     on_call: int
     on_attempt: int
-    after: int | Place
+    after: int | Place | Keys
     how: Literal["reset", "close", "hang"]
     for_: Duration
     delay: Duration

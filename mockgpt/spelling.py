@@ -3,7 +3,7 @@
 >>> from mockgpt import MockGPT, contains, expect
 >>> mock = MockGPT()
 >>> weather = mock.on(user=contains("weather"), id="weather")
->>> weather.attempts(Reply(error="overloaded"), "Sunny").then("I told you already")
+>>> weather.attempts({"error": "overloaded"}, "Sunny").then("I told you already")
 <rule 'weather' when {'user': {'contains': 'weather'}}: 2 replies>
 >>> mock.script(expect(user=contains("plan")).reply("First"), expect(user="Bye").reply("Bye"))
 >>> print(mock.to_yaml(), end="")
@@ -42,10 +42,9 @@ from msgspec import Struct
 
 from mockgpt.core.conditions import TextMatch
 from mockgpt.core.exchange import Exchange
-from mockgpt.core.replies import Reply
 from mockgpt.core.scenario import AfterLast, Rule
 from mockgpt.files.scenarios import plain
-from mockgpt.keywords import ErrorKeys, FaultKeys, FaultKind, ReplyKeys, WhenKeys
+from mockgpt.keywords import ErrorKeys, FaultKeys, FaultKind, ReplyKeys, Said, WhenKeys
 
 Data = dict[str, Any]  # a mapping of the language, as YAML gives it
 Line = tuple[str, int]  # a file's name and a number from 1
@@ -123,11 +122,11 @@ class LiveRule:
         return self._answered(self.id)
 
     def reply(
-        self, *said: str | Reply, after_last: AfterLast | None = None, **keys: Unpack[ReplyKeys]
+        self, *said: Said, after_last: AfterLast | None = None, **keys: Unpack[ReplyKeys]
     ) -> Self:
         """Answer so, instead of what it answered before.
 
-        Several texts are a reply for each call; `keys` are those of every one. `after_last` says
+        A reply is a text, a `Reply` or a mapping, several are those of as many calls; `keys` are those of every one. `after_last` says
         what follows the last: `fail` (the default of several), `repeat` (that of one) or `cycle`.
         """
         return self._answer(_replies(said, keys), after_last)
@@ -136,12 +135,12 @@ class LiveRule:
         """Answer by an error of the service's, instead of what it answered before."""
         return self._answer([_error(preset, keys)])
 
-    def attempts(self, *replies: str | Reply) -> Self:
+    def attempts(self, *replies: Said) -> Self:
         """Answer the attempts of one call, a reply for each, instead of what was before."""
         return self._answer([{"attempts": plain(replies)}])
 
     def then(
-        self, *said: str | Reply, after_last: AfterLast | None = None, **keys: Unpack[ReplyKeys]
+        self, *said: Said, after_last: AfterLast | None = None, **keys: Unpack[ReplyKeys]
     ) -> Self:
         """Answer the next call so, after the replies that there are."""
         replies = [*self._replies, *_replies(said, keys)]
@@ -171,7 +170,7 @@ class Expectation(Struct, frozen=True):
     data: Data
     line: Line
 
-    def reply(self, said: str | Reply | None = None, **keys: Unpack[ReplyKeys]) -> "Expectation":
+    def reply(self, said: Said | None = None, **keys: Unpack[ReplyKeys]) -> "Expectation":
         """Answer so."""
         (reply,) = _replies(() if said is None else (said,), keys)
         return self._with(reply=reply)
@@ -180,7 +179,7 @@ class Expectation(Struct, frozen=True):
         """Answer by an error of the service's."""
         return self._with(reply=_error(preset, keys))
 
-    def attempts(self, *replies: str | Reply) -> "Expectation":
+    def attempts(self, *replies: Said) -> "Expectation":
         """Answer the attempts of the call, a reply for each."""
         return self._with(reply={"attempts": plain(replies)})
 
@@ -212,7 +211,7 @@ def any_order(*steps: Expectation) -> AnyOrder:
     return AnyOrder(steps)
 
 
-def _replies(said: Sequence[str | Reply], keys: ReplyKeys) -> list[Any]:
+def _replies(said: Sequence[Said], keys: ReplyKeys) -> list[Any]:
     if not said:
         return [keys_of(keys)]
     replies = [plain(one) for one in said]

@@ -40,7 +40,8 @@ with MockGPT(scenario, "documentation", seed=1, errors="azure", observer=count) 
     weather = mock.on(user=contains("weather"), endpoint=["chat"]).reply("Sunny", finish="stop")
     calls: tuple[Exchange, ...] = weather.then("Rainy", "Dry", after_last="cycle").calls
     mock.on(id="busy", not_=When(stream=True)).error("overloaded", retry_after=0)
-    mock.on(model="gpt-*").attempts(Reply(error="overloaded"), "ok").fault("disconnect", after=3)
+    mock.on().reply(Reply(say="a"), pace={"first": "1s"}).fault("disconnect", after={"bytes": 3})
+    mock.on(model="gpt-*").attempts({"error": {"preset": "overloaded", "retry_after": 0}}, "ok")
     mock.script(
         expect(user=matches("plan")).reply("First"),
         any_order(expect(text=glob("a*")).error("overloaded"), expect().attempts("a", "b")),
