@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 Source = Callable[[], float]  # seconds
 
+_END = 253_402_300_799.0  # 9999-12-31T23:59:59Z, the last second that a Date header can say
+
 
 class Clock:
     """Wall time for `created` and Date, elapsed time for limits and retry windows.
@@ -29,7 +31,7 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Let so many seconds pass at once.
 
-        Raises ValueError for a negative number, RuntimeError for a clock that is not frozen.
+        Raises ValueError for a negative number or one too many, RuntimeError for a clock that is not frozen.
         """
         if not self.frozen:
             raise RuntimeError(
@@ -37,4 +39,6 @@ class Clock:
             )
         if seconds < 0:
             raise ValueError(f"expected seconds that are not negative, found {seconds}")
+        if not self.now() + seconds <= _END:
+            raise ValueError(f"expected a time before the year 10000, found {seconds} seconds more")
         self._advanced += seconds

@@ -27,7 +27,7 @@ class Engine:
     def __init__(self, loaded: Loaded, service: Service, settings: Settings) -> None:
         self.service = service
         self.settings = settings
-        self._loaded = loaded
+        self.loaded = loaded  # of the sessions that have none of their own
         self.sessions = {DEFAULT: Session(DEFAULT, loaded, service, settings)}
 
     @property
@@ -37,10 +37,17 @@ class Engine:
 
     def load(self, loaded: Loaded) -> None:
         """Answer by another scenario, in every session that has none of its own."""
-        before, self._loaded = self._loaded, loaded
-        for session in self.sessions.values():
-            if session.loaded is before:
-                session.load(loaded)
+        for session in self._replace(loaded):
+            session.load(loaded)
+
+    def amend(self, loaded: Loaded) -> None:
+        """Answer by other rules in those sessions; rules that were there stand where they stood."""
+        for session in self._replace(loaded):
+            session.amend(loaded)
+
+    def _replace(self, loaded: Loaded) -> list[Session]:
+        before, self.loaded = self.loaded, loaded
+        return [session for session in self.sessions.values() if session.loaded is before]
 
     def open(
         self, name: str, loaded: Loaded | None = None, settings: Settings | None = None
@@ -50,7 +57,7 @@ class Engine:
             raise ValueError(f"expected a session's name of A-Z a-z 0-9 _ . -, found {name!r}")
         if name not in self.sessions and len(self.sessions) >= _SESSIONS:
             self._make_room()
-        session = Session(name, loaded or self._loaded, self.service, settings or self.settings)
+        session = Session(name, loaded or self.loaded, self.service, settings or self.settings)
         self.sessions[name] = session
         return session
 

@@ -44,6 +44,7 @@ class Sent(Struct, frozen=True):
 class Exchange(Struct, frozen=True, kw_only=True):
     """One attempt, as it was: immutable, and free of secrets (`key` is a fingerprint).
 
+    `number` counts the journal's entries from 1, and those that it has dropped since.
     `rule` is the id of the rule that answered, None for filler; `call` and `attempt` count from 1 what
     it answered. `error` is the catalogue's name of
     the error that was answered, `limit` the limit that was behind it, and `message` what the client
@@ -52,6 +53,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     """
 
     session: str = "default"
+    number: int = 0
     at: float
     elapsed: float = 0.0
     method: str = ""

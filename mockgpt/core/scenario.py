@@ -214,6 +214,20 @@ def problems(scenario: Scenario, service: Service) -> Iterator[Problem]:
             yield from reply_problems(reply, at, service, capture_names(rule.when))
 
 
+def file_problems(scenario: Scenario) -> Iterator[Problem]:
+    """Yield the entries that name a file: whoever sends a scenario may not have the disk read."""
+    for place, entry in entries_of(scenario):
+        if _names_file(entry.reply):
+            message = "expected no `file` in a scenario that is sent, found one; `say` its text"
+            yield (*place, "reply"), message
+
+
+def _names_file(reply: str | Reply | tuple[str | Reply, ...] | UnsetType) -> bool:
+    if isinstance(reply, tuple):
+        return any(map(_names_file, reply))
+    return isinstance(reply, Reply) and (reply.file is not UNSET or _names_file(reply.attempts))
+
+
 def _id_problems(name: str, place: Place, seen: dict[str, str]) -> Iterator[Problem]:
     if name in seen:
         message = f"expected an id of its own, found '{name}', which is the id of {seen[name]}"

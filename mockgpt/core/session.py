@@ -180,7 +180,8 @@ class Session:
 
     def record(self, outcome: Outcome, sent: Sent | None) -> Exchange:
         """Append a finished exchange to the journal: the only place that does."""
-        exchange = replace(outcome.exchange, sent=sent)
+        number = self.journal.dropped + len(self.journal) + 1
+        exchange = replace(outcome.exchange, sent=sent, number=number)
         if outcome.attempt is not None:
             took = 0.0 if sent is None else sent.seconds
             self._play.calls.ended(outcome.content, outcome.attempt, sent, exchange.elapsed + took)

@@ -3,6 +3,7 @@
 import pytest
 from msgspec import convert
 
+from mockgpt.core.clock import Clock
 from mockgpt.core.scenario import Scenario
 from mockgpt.core.session import Settings
 from mockgpt.files.scenarios import load_scenarios
@@ -106,3 +107,35 @@ def test_amended_rules_stand_where_they_stood(desk):
     ask.engine.default.amend(loaded)
     assert ask("b").said == "two"
     assert len(ask.engine.default.journal) == 2
+
+
+def test_amended_rules_reach_the_sessions_that_have_none_of_their_own(desk):
+    ask = desk(TWO)
+    ask("a", prefix="/s/a")
+    ask.engine.open("b", load_scenarios([TWO], ask.engine.service))
+    amended = convert({"rules": [{"reply": ["first", "second"]}]}, Scenario)
+    ask.engine.amend(load_scenarios([amended], ask.engine.service))
+    assert ask("b", prefix="/s/a").said == "second"
+    assert ask("a", prefix="/s/b").said == "one"
+    assert ask("a", prefix="/s/c").said == "first"
+
+
+def test_exchanges_are_numbered_within_their_session_as_long_as_it_lasts(desk):
+    ask = desk()
+    for prefix in ("", "/s/a", "", ""):
+        ask(prefix=prefix)
+    assert [e.number for e in ask.engine.default.journal] == [1, 2, 3]
+    assert [e.number for e in ask.engine.sessions["a"].journal] == [1]
+    ask.engine.default.reset()
+    ask()
+    assert [e.number for e in ask.engine.default.journal] == [1]
+
+
+def test_a_clock_stays_within_the_years_that_a_date_header_can_say():
+    clock = Clock(lambda: 0.0, lambda: 0.0, frozen=True)
+    clock.advance(253_402_300_798.0)
+    clock.advance(1)
+    for seconds in (-1, 1, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="expected "):
+            clock.advance(seconds)
+    assert clock.now() == clock.elapsed() == 253_402_300_799.0
