@@ -80,7 +80,7 @@ class Document(Struct, frozen=True):
         known = place
         while known and known not in self.values:
             known = known[:-1]
-        line, column = position or self.values[known]
+        line, column = position or self.values.get(known) or (None, None)
         self.complaints.append(Complaint(message, self.file, line, column, path_of(place), code))
 
     def check(self) -> None:
@@ -129,6 +129,23 @@ def read(text: str, file: str) -> Document:
     raise ScenarioError(*document.complaints)
 
 
+def of_data(data: Any, file: str) -> Document:
+    """Return plain data, such as that of JSON, as a document. Raises ScenarioError."""
+    document = Document(file, data, {}, {}, [])
+    level = [data]
+    for _ in range(_DEEPEST + 1):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, dict | list)
+            for inner in (value.values() if isinstance(value, dict) else value)
+        ]
+    if level:
+        document.complain((), f"expected less than {_DEEPEST} levels, found more")
+    document.check()
+    return document
+
+
 def _value(node: yaml.Node, place: Place, document: Document) -> Any:
     if len(place) > _DEEPEST or len(document.values) > _MOST:
         most = f"{_DEEPEST} levels" if len(place) > _DEEPEST else f"{_MOST:,} values"
@@ -168,9 +185,12 @@ def _scalar(node: yaml.Node, place: Place, document: Document) -> Any:
     kind = node.tag.removeprefix("tag:yaml.org,2002:")
     if kind in _WORDS:
         try:
-            return yaml.constructor.SafeConstructor().construct_object(node)
+            value = yaml.constructor.SafeConstructor().construct_object(node)
+            str(value)  # hexadecimal of 5,000 digits can be read, but never be written
         except (ValueError, KeyError):  # `!!int abc`, or 5,000 digits
             message = f"expected {_WORDS[kind]}, found '{node.value[:_SHOWN]}'"
+        else:
+            return value
     elif kind in ("str", "timestamp", "merge", "value"):  # dates, `<<` and `=` are text here
         return node.value
     else:
@@ -193,7 +213,7 @@ def convert(document: Document, kind: type[T]) -> T:
             found = [Violation((), f"expected values that fit, found an error: {error}")]
         for violation in found:
             place = violation.place
-            position = document.keys[place] if violation.of_key else None
+            position = document.keys.get(place) if violation.of_key else None
             document.complain(place, violation.message, position)
     document.check()
     return value

@@ -17,9 +17,17 @@ from mockgpt.core.entry import Place, path_of
 from mockgpt.core.limits import Limits
 from mockgpt.core.lint import lint
 from mockgpt.core.replies import Defaults
-from mockgpt.core.scenario import Loaded, Scenario, entries_of, numbered, problems
+from mockgpt.core.scenario import Loaded, Scenario, entries_of, file_problems, numbered, problems
 from mockgpt.core.service import Service
-from mockgpt.files.documents import Complaint, Document, ScenarioError, convert, read, read_file
+from mockgpt.files.documents import (
+    Complaint,
+    Document,
+    ScenarioError,
+    convert,
+    read,
+    read_file,
+    of_data,
+)
 from mockgpt.files.texts import Reading, with_texts
 
 # In a wheel scenarios stand inside the package, in a checkout beside it.
@@ -50,6 +58,29 @@ def load_scenarios(
         else _load(fspath(source), service)
         for source in sources
     ]
+    return _merged(loaded, seed)
+
+
+def load_sent(sent: dict[str, Any] | str, service: Service, *, seed: int | None = None) -> Loaded:
+    """Load a scenario that someone sent, as data or as YAML text; it may not name files to read.
+
+    Raises ScenarioError.
+    """
+    name = "scenario"
+    document = read(sent, name) if isinstance(sent, str) else of_data(sent, name)
+    scenario = convert(document, Scenario)
+    for place, message in (*file_problems(scenario), *problems(scenario, service)):
+        document.complain(place, message)
+    document.check()
+    return _merged([(scenario, _places(document, scenario), [])], seed)
+
+
+# A scenario, files and lines of its parts, and all files that it was read from.
+Placed = tuple[Scenario, dict[Place, str], list[str]]
+
+
+def _merged(loaded: list[Placed], seed: int | None) -> Loaded:
+    """Make one of several scenarios."""
     steps, rules = count(1), count(1)
     scenarios = [numbered(scenario, steps, rules) for scenario, _, _ in loaded]
     known: dict[str, str] = {}
@@ -90,10 +121,6 @@ def _agreed(scenarios: list[Scenario], key: str, default: Any) -> Any:
     return values[0] if values else default
 
 
-# A scenario, files and lines of its parts, and all files that it was read from.
-Placed = tuple[Scenario, dict[Place, str], list[str]]
-
-
 def _checked(scenario: Scenario, service: Service) -> Placed:
     name = f"scenario '{scenario.name or 'in Python'}'"
     reading = Reading(Path())
@@ -109,8 +136,15 @@ def _checked(scenario: Scenario, service: Service) -> Placed:
 
 def _load(source: str, service: Service) -> Placed:
     document, scenario, names = _read(source, service)
-    places = {place: f"{source}:{document.values[place][0]}" for place, _ in entries_of(scenario)}
-    return scenario, places, names
+    return scenario, _places(document, scenario), names
+
+
+def _places(document: Document, scenario: Scenario) -> dict[Place, str]:
+    return {
+        place: f"{document.file}:{document.values[place][0]}"
+        for place, _ in entries_of(scenario)
+        if place in document.values
+    }
 
 
 def complaints_of(source: str, service: Service) -> tuple[Complaint, ...]:
