@@ -5,16 +5,18 @@ import time
 from collections.abc import Collection
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from msgspec.structs import replace
 
 from mockgpt.core.clock import Clock
 from mockgpt.core.engine import DEFAULT, Engine
 from mockgpt.core.exchange import Journal
+from mockgpt.core.scenario import Loaded
 from mockgpt.core.session import Settings
 from mockgpt.core.verdict import Finding
-from mockgpt.files.scenarios import load_scenarios
+from mockgpt.files.documents import ScenarioError
+from mockgpt.files.scenarios import load_scenarios, load_sent
 from mockgpt.files.services import load_service
 from mockgpt.keywords import WhenKeys
 from mockgpt.options import Options, SessionOptions, check_options, settings_of
@@ -43,7 +45,21 @@ def build(*scenarios: Source, **options: Unpack[Options]) -> Handler:
     engine = Engine(loaded, service, settings)
     frozen = options.get("clock") != "real"
     clock = Clock((lambda: FROZEN) if frozen else time.time, time.monotonic, frozen=frozen)
-    return Handler(engine, clock, options.get("max_body", MAX_BODY), options.get("observer"))
+
+    def load(sent: dict[str, Any] | str, seed: int | None) -> Loaded | tuple[str, ...]:
+        try:
+            return load_sent(sent, service, seed=options.get("seed") if seed is None else seed)
+        except ScenarioError as error:
+            return tuple(map(str, error.errors))
+
+    return Handler(
+        engine,
+        clock,
+        load=load,
+        max_body=options.get("max_body", MAX_BODY),
+        observer=options.get("observer"),
+        control_token=options.get("control_token"),
+    )
 
 
 def create_app(*scenarios: Source, **options: Unpack[Options]) -> "web.Application":

@@ -32,6 +32,7 @@ class Options(SessionOptions, total=False):
     clock: Literal["frozen", "real"]
     service: str  # a shipped service's name, or a file
     max_body: int  # bytes
+    control_token: str | None  # what the control API asks for; None: that it be this machine
     observer: Observer | None  # called with every finished exchange, on the server's thread
 
 
@@ -64,7 +65,8 @@ def check_options(options: Mapping[str, object], known: Collection[str]) -> None
         try:
             msgspec.convert(value, _CHECKED.get(name, Any))
         except msgspec.ValidationError as error:
-            raise ValueError(f"option {name}={value!r}: {error}") from None
+            shown = "…" if name == "control_token" else repr(value)
+            raise ValueError(f"option {name}={shown}: {error}") from None
 
 
 _CHECKED: dict[str, Any] = {
@@ -78,4 +80,5 @@ _CHECKED: dict[str, Any] = {
     "tokenizer": Literal["fake", "exact"],
     "speed": Annotated[float, msgspec.Meta(gt=0)],
     "on_miss": OnMiss | None,
+    "control_token": Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")] | None,
 }

@@ -1,5 +1,7 @@
 """One handler: an HTTP request becomes an `Incoming`, the engine's plan is sent, the journal learns.
 
+What the control API is asked is no part of the journal.
+
 It serves under aiohttp's low-level server (`run.py`) and, through `application`, wherever an
 `aiohttp.web.Application` is wanted, such as in pytest-aiohttp's `aiohttp_client`.
 """
@@ -17,7 +19,10 @@ from msgspec.structs import replace
 from mockgpt.core.clock import Clock
 from mockgpt.core.engine import Engine
 from mockgpt.core.exchange import Exchange, Incoming, Sent
+from mockgpt.core.plan import Plan
 from mockgpt.core.session import Outcome
+from mockgpt.server import control
+from mockgpt.server.operations import OPERATIONS
 from mockgpt.server.send import Sender, complete
 
 MAX_BODY = 16 * 2**20  # bytes
@@ -36,27 +41,38 @@ log = logging.getLogger("mockgpt")
 
 
 class Handler:
-    """Hands the requests of a server to an engine. `max_body` is in bytes, after decompression."""
+    """Hands the requests of a server to an engine. `max_body` is in bytes, after decompression.
+
+    `load` reads a scenario that the control API is sent; `control_token` is what it asks for.
+    """
 
     def __init__(
         self,
         engine: Engine,
         clock: Clock,
+        *,
+        load: control.Load,
         max_body: int = MAX_BODY,
         observer: Observer | None = None,
+        control_token: str | None = None,
     ) -> None:
         self.engine = engine
         self.clock = clock
         self.lock = Lock()  # of the engine, which tests ask and change while it answers
         self._max_body = max_body
         self._observer = observer
+        self._controlled = control.Controlled(engine, clock, load)
+        self._control_token = control_token
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         incoming = self._incoming(request)
         sender = Sender(request, incoming.at)
         outcome: Outcome | None = None
+        controls = control.concerns(incoming.path)
         try:
+            if controls:
+                return await sender.send(await self._control(incoming, request))
             incoming = await self._with_body(incoming, request)
             with self.lock:
                 outcome = self.engine.answer(incoming)
@@ -70,7 +86,17 @@ class Handler:
             sender.abort("reset")  # too late for another answer
             return sender.response
         finally:
-            self._record(outcome, incoming, sender.sent)
+            if outcome is not None or not controls:
+                self._record(outcome, incoming, sender.sent)
+
+    async def _control(self, incoming: Incoming, request: web.BaseRequest) -> Plan:
+        """Answer a control request; a stranger's body is not even read."""
+        refused = control.refusal(incoming, request.remote, self._control_token)
+        if refused is not None:
+            return refused
+        incoming = await self._with_body(incoming, request)
+        with self.lock:
+            return control.answer(incoming, self._controlled, OPERATIONS)
 
     def refuse(self, reason: str) -> web.Response:
         """Answer bytes that never became a request; the connection closes after it."""

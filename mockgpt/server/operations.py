@@ -1,0 +1,256 @@
+"""The control API's operations: what each does, and the table of them."""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from mockgpt import __version__
+from mockgpt.core.entry import did_you_mean
+from mockgpt.core.exchange import Exchange
+from mockgpt.core.pace import seconds
+from mockgpt.core.scenario import Loaded
+from mockgpt.core.session import Session
+from mockgpt.server.control import JSON, YAML, Call, ControlError, Controlled, Operation
+from mockgpt.server.openapi import described
+from mockgpt.server.parameters import (
+    Advance,
+    Named,
+    NewSession,
+    Nothing,
+    OfJournal,
+    OfRule,
+    OfScenario,
+    OfSession,
+    RuleData,
+    ScenarioData,
+    SomeScenario,
+)
+from mockgpt.server.views import (
+    ClockView,
+    ExchangeView,
+    FindingList,
+    Health,
+    JournalPage,
+    SessionList,
+    SessionView,
+    clock_view,
+    exchange_view,
+    finding_list,
+    session_view,
+)
+
+_PATCHES = (JSON, "application/merge-patch+json")  # RFC 7386, section 4
+
+
+def health(call: Call[Nothing, None]) -> Health:
+    """Tell that the server is up, and what it serves."""
+    engine = call.of.engine
+    return Health(
+        version=__version__,
+        scenario=engine.loaded.scenario.name,
+        sessions=len(engine.sessions),
+        clock=clock_view(call.of.clock),
+    )
+
+
+def get_scenario(call: Call[OfScenario, None]) -> ScenarioData:
+    """Show the scenario, as a file could have it."""
+    return _data(_loaded(call))
+
+
+def put_scenario(call: Call[OfScenario, SomeScenario]) -> ScenarioData:
+    """Answer by another scenario from now on; every rule is at its first call."""
+    loaded = _usable(call.of, call.body, None)
+    if call.parameters.session is UNSET:
+        call.of.engine.load(loaded)
+    else:
+        _session(call.of, call.parameters.session).load(loaded)
+    return _data(loaded)
+
+
+def patch_rule(call: Call[OfRule, dict[str, Any]]) -> RuleData:
+    """Change keys of one rule by a merge patch (RFC 7386); all rules keep their counts."""
+    before, name = _loaded(call), call.parameters.id
+    data = _data(before)
+    rules = data.get("rules", [])
+    ids = [rule["id"] for rule in rules]
+    if name not in ids:
+        raise ControlError(
+            404, f"expected the id of a rule, found '{name}'{did_you_mean(name, ids)}"
+        )
+    index = ids.index(name)
+    rules[index] = merged(rules[index], call.body)
+    if rules[index].get("id") != name:
+        raise ControlError(422, f"id: expected '{name}' to stay, since its calls are counted by it")
+    loaded = _usable(call.of, data, before.scenario.seed or 0)
+    loaded = Loaded(loaded.scenario, before.places, before.files)
+    if call.parameters.session is UNSET:
+        call.of.engine.amend(loaded)
+    else:
+        _session(call.of, call.parameters.session).amend(loaded)
+    changed: dict[str, Any] = _data(loaded)["rules"][index]
+    return changed
+
+
+def list_sessions(call: Call[Nothing, None]) -> SessionList:
+    """List all sessions, closed ones included."""
+    sessions = call.of.engine.sessions.values()
+    return SessionList(sessions=tuple(_view(call.of, session) for session in sessions))
+
+
+def open_session(call: Call[Nothing, NewSession]) -> SessionView:
+    """Begin a session, or begin one of this name anew, with a scenario and settings of its own."""
+    engine, body = call.of.engine, call.body
+    loaded = None
+    seed = None if body.seed is UNSET else body.seed
+    if body.scenario is not UNSET:
+        loaded = _usable(call.of, body.scenario, seed)
+    elif seed is not None:
+        loaded = replace(engine.loaded, scenario=replace(engine.loaded.scenario, seed=seed))
+    given = {
+        ("dialect" if name == "errors" else name): getattr(body, name)
+        for name in ("api_keys", "errors", "strict", "speed", "on_miss")
+        if getattr(body, name) is not UNSET
+    }
+    try:
+        session = engine.open(body.name, loaded, replace(engine.settings, **given))
+    except ValueError as error:
+        raise ControlError(422, f"name: {error}") from None
+    return _view(call.of, session)
+
+
+def get_session(call: Call[Named, None]) -> SessionView:
+    """Show a session."""
+    return _view(call.of, _session(call.of, call.parameters.name))
+
+
+def reset_session(call: Call[Named, None]) -> SessionView:
+    """Begin a session anew: an empty journal, no findings, every rule at its first call."""
+    session = _session(call.of, call.parameters.name)
+    session.reset()
+    return _view(call.of, session)
+
+
+def close_session(call: Call[Named, None]) -> FindingList:
+    """Close a session and tell what it found; requests that still come are answered with 410."""
+    session = _session(call.of, call.parameters.name)
+    session.closed = True
+    return finding_list(session)
+
+
+def journal(call: Call[OfJournal, None]) -> JournalPage:
+    """Show what a session was asked and what it sent, page by page."""
+    asked, last = call.parameters, call.parameters.after
+    page: list[ExchangeView] = []
+    kept = _session(call.of, asked.session).journal
+    for exchange in kept:
+        if exchange.number > asked.after:
+            if len(page) == asked.limit:
+                break
+            last = exchange.number
+            if _is_asked_for(exchange, asked):
+                page.append(exchange_view(exchange))
+    return JournalPage(exchanges=tuple(page), next=last, dropped=kept.dropped)
+
+
+def findings(call: Call[OfSession, None]) -> FindingList:
+    """Tell what should not have happened in a session, and what should have but did not."""
+    return finding_list(_session(call.of, call.parameters.session))
+
+
+def get_clock(call: Call[Nothing, None]) -> ClockView:
+    """Tell what time the server says it is."""
+    return clock_view(call.of.clock)
+
+
+def advance_clock(call: Call[Nothing, Advance]) -> ClockView:
+    """Let time pass at once: limits refill, retry windows end."""
+    clock = call.of.clock
+    if not clock.frozen:
+        raise ControlError(
+            409, "expected a frozen clock, found the real one; serve with --clock frozen"
+        )
+    try:
+        clock.advance(seconds(call.body.advance))
+    except ValueError as error:
+        raise ControlError(422, f"advance: {error}") from None
+    return clock_view(clock)
+
+
+def openapi(call: Call[Nothing, None]) -> dict[str, Any]:
+    """Describe these operations as OpenAPI 3.1."""
+    del call
+    return described(OPERATIONS)
+
+
+OPERATIONS = (
+    Operation("GET", "/health", health),
+    Operation("GET", "/scenario", get_scenario),
+    Operation("PUT", "/scenario", put_scenario, accepts=(JSON, YAML)),
+    Operation("PATCH", "/scenario/rules/{id}", patch_rule, accepts=_PATCHES),
+    Operation("GET", "/sessions", list_sessions),
+    Operation("POST", "/sessions", open_session, status=201),
+    Operation("GET", "/sessions/{name}", get_session),
+    Operation("POST", "/sessions/{name}/reset", reset_session),
+    Operation("DELETE", "/sessions/{name}", close_session),
+    Operation("GET", "/journal", journal),
+    Operation("GET", "/findings", findings),
+    Operation("GET", "/clock", get_clock),
+    Operation("POST", "/clock", advance_clock),
+    Operation("GET", "/openapi.json", openapi),
+)
+
+
+def merged(value: Any, patch: Any) -> Any:
+    """Return a value changed by a JSON merge patch (RFC 7386, section 2)."""
+    if not isinstance(patch, dict):
+        return patch
+    kept = dict(value) if isinstance(value, dict) else {}
+    for name, change in patch.items():
+        if change is None:
+            kept.pop(name, None)
+        else:
+            kept[name] = merged(kept.get(name), change)
+    return kept
+
+
+def _session(of: Controlled, name: str) -> Session:
+    session = of.engine.sessions.get(name)
+    if session is None:
+        hint = did_you_mean(name, of.engine.sessions)
+        raise ControlError(404, f"expected the name of a session, found '{name}'{hint}")
+    return session
+
+
+def _view(of: Controlled, session: Session) -> SessionView:
+    return session_view(session, of.engine.loaded.scenario)
+
+
+def _loaded(call: Call[Any, Any]) -> Loaded:
+    name = call.parameters.session
+    return call.of.engine.loaded if name is UNSET else _session(call.of, name).loaded
+
+
+def _usable(of: Controlled, sent: dict[str, Any] | str, seed: int | None) -> Loaded:
+    loaded = of.load(sent, seed)
+    if isinstance(loaded, Loaded):
+        return loaded
+    raise ControlError(422, loaded[0], *loaded)
+
+
+def _data(loaded: Loaded) -> dict[str, Any]:
+    data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(loaded.scenario))
+    return {"mockgpt": 1, **data}
+
+
+def _is_asked_for(exchange: Exchange, asked: OfJournal) -> bool:
+    status = None if exchange.sent is None else exchange.sent.status
+    pairs = (
+        (asked.endpoint, exchange.endpoint),
+        (asked.rule, exchange.rule),
+        (asked.status, status),
+        (asked.error, exchange.error),
+    )
+    return all(wanted is UNSET or wanted == found for wanted, found in pairs)
