@@ -136,6 +136,8 @@ def test_explain_takes_headers_from_a_variable(scenario):
         (["serve", "--max-body", "0"], 2, "expected a size such as 16MiB or 1000000, found '0'"),
         (["serve", "--errors", "french"], 2, "'french' is not one of 'openai', 'azure', 'fastapi'"),
         (["serve", "--clock", "slow"], 2, "'slow' is not one of 'frozen', 'real'"),
+        (["serve", "--watch"], 2, "expected a scenario to --watch, found none"),
+        (["serve", "--control-token", "a b"], 2, "Error: option control_token=…: Expected"),
         (["serve", "--nothing"], 2, "No such option"),
         (["nothing"], 2, "No such command"),
     ],
@@ -276,6 +278,41 @@ def test_quiet_is_one_line_and_no_log(start):
     ask(port, HELLO, **{"api-key": "k"})
     process.terminate()
     assert process.communicate(timeout=20) == ("", "")
+
+
+def test_watched_files_are_served_as_they_are_now(start, tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("mockgpt: 1\nrules: [{reply: before}]\n", "utf-8")
+    process, port = start("--watch", "-q", str(path))
+
+    def said():
+        _, data = ask(port, HELLO, **{"api-key": "k"})
+        return json.loads(data)["choices"][0]["message"]["content"]
+
+    assert said() == "before"
+    path.write_text("mockgpt: 1\nrulez: []\n", "utf-8")
+    assert process.stderr.readline() == (
+        f"not reloaded, what was served before still is: {path}:2:1: rulez: expected a known key, "
+        "found 'rulez'; did you mean 'rules'?\n"
+    )
+    assert said() == "before"
+    path.write_text("mockgpt: 1\nrules: [{reply: after}]\n", "utf-8")
+    assert process.stderr.readline() == "reloaded x.yaml\n"
+    assert said() == "after"
+    process.terminate()
+    assert process.communicate(timeout=20)[1] == ""
+    assert process.returncode == 0
+
+
+def test_the_control_token_is_an_option_and_never_shown(start):
+    process, port = start("--control-token", "open-sesame", "documentation")
+    response, _ = ask(port, {"advance": 1}, "/_mockgpt/clock")
+    assert response.status == 401
+    token = {"authorization": "Bearer open-sesame"}
+    response, data = ask(port, {"advance": 1}, "/_mockgpt/clock", **token)
+    assert (response.status, json.loads(data)["frozen"]) == (200, True)
+    process.terminate()
+    assert "sesame" not in "".join(process.communicate(timeout=20))
 
 
 def test_every_option_is_a_variable_too(start):

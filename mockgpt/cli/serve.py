@@ -4,14 +4,23 @@ import asyncio
 import os
 import signal
 import socket
-from typing import Any, get_args
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from mockgpt import __version__
 from mockgpt.cli.options import Listen, Size, Unusable, option
 from mockgpt.core.exchange import Exchange
+from mockgpt.core.scenario import Loaded
 from mockgpt.core.service import Dialect
+
+if TYPE_CHECKING:
+    from mockgpt.files.watch import Watch
+    from mockgpt.server.app import Handler
+
+_LOOK = 0.3  # seconds between two looks at the files of --watch
 
 
 @click.command("serve")
@@ -67,12 +76,20 @@ from mockgpt.core.service import Dialect
     default="fake",
     help="Count tokens by rules, or truly with ranks on this disk.",
 )
+@option(
+    "--control-token",
+    default=None,
+    metavar="TOKEN",
+    help="What /_mockgpt/ asks for; without one it answers this machine only.",
+)
+@option("--watch", is_flag=True, help="Load the scenarios anew when their files change.")
 @option("-q", "--quiet", is_flag=True, help="No line per request.")
 def command(
     scenarios: tuple[str, ...],
     listen: tuple[str, int],
     *,
     quiet: bool,
+    watch: bool,
     api_key: tuple[str, ...],
     **options: Any,
 ) -> None:
@@ -83,10 +100,16 @@ def command(
     # aiohttp takes longer to import than the rest of the command line together.
     from mockgpt.files.documents import ScenarioError
     from mockgpt.files.exact import ExactTokensUnavailable
+    from mockgpt.files.scenarios import load_scenarios
+    from mockgpt.files.watch import Watch
     from mockgpt.mock import build
     from mockgpt.server.run import bind
     from mockgpt.sessions import API_KEY
 
+    if watch and not scenarios:
+        raise click.UsageError(
+            "expected a scenario to --watch, found none; name it: serve --watch SCENARIO"
+        )
     try:
         handler = build(
             *scenarios,
@@ -96,6 +119,11 @@ def command(
         )
     except (ScenarioError, ExactTokensUnavailable, ValueError) as error:
         raise Unusable(str(error)) from error
+    engine = handler.engine
+
+    def load() -> Loaded:
+        return load_scenarios(scenarios, engine.service, seed=options["seed"])
+
     host, port = listen
     try:
         listener = bind(host, port)
@@ -105,10 +133,13 @@ def command(
         message = f"cannot listen on {host}:{port} ({reason}); choose another with --listen HOST:PORT, port 0 picks a free one"
         raise click.ClickException(message) from error
     key = "<one of your keys>" if api_key else API_KEY  # which are secret
-    asyncio.run(_serve(handler, listener, key=key, quiet=quiet))
+    watched = Watch(load, engine.loaded) if watch else None
+    asyncio.run(_serve(handler, listener, watched, key=key, quiet=quiet))
 
 
-async def _serve(handler: Any, listener: socket.socket, *, key: str, quiet: bool) -> None:
+async def _serve(
+    handler: "Handler", listener: socket.socket, watched: "Watch | None", *, key: str, quiet: bool
+) -> None:
     from mockgpt.server.run import serving, url_of
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -119,7 +150,25 @@ async def _serve(handler: Any, listener: socket.socket, *, key: str, quiet: bool
         _print_banner(
             url_of(listener), handler.engine.default.loaded.scenario.name, key=key, quiet=quiet
         )
-        await stop.wait()
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), None if watched is None else _LOOK)
+            if watched is not None:
+                _reload(watched, handler)
+
+
+def _reload(watched: "Watch", handler: "Handler") -> None:
+    """Serve what has changed, if anything has; what is broken is told, and the old one stays."""
+    found = watched.look()
+    if found is None:
+        return
+    names = ", ".join(Path(file).name for file in found.changed)
+    if isinstance(found.result, Loaded):
+        with handler.lock:
+            handler.engine.load(found.result)
+        click.echo(f"reloaded {names}", err=True)
+    else:
+        click.echo(f"not reloaded, what was served before still is: {found.result}", err=True)
 
 
 def _print_banner(url: str, scenario: str, *, key: str, quiet: bool) -> None:

@@ -31,7 +31,8 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Let so many seconds pass at once.
 
-        Raises ValueError for a negative number or one too many, RuntimeError for a clock that is not frozen.
+        Raises ValueError for a negative number or too large a one, RuntimeError for a clock that is
+        not frozen.
         """
         if not self.frozen:
             raise RuntimeError(

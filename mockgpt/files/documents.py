@@ -64,7 +64,8 @@ class ScenarioError(Exception):
 class Document(Struct, frozen=True):
     """A file's data, the positions of its values and of its keys, and what is wrong so far.
 
-    UNSET in the data stands for what is complained about already.
+    UNSET in the data stands for what is complained about already. What was not read from YAML has
+    no positions.
     """
 
     file: str
