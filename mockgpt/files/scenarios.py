@@ -24,9 +24,9 @@ from mockgpt.files.documents import (
     Document,
     ScenarioError,
     convert,
+    of_data,
     read,
     read_file,
-    of_data,
 )
 from mockgpt.files.texts import Reading, with_texts
 
@@ -58,7 +58,7 @@ def load_scenarios(
         else _load(fspath(source), service)
         for source in sources
     ]
-    return _merged(loaded, seed)
+    return _merged(loaded, service, seed)
 
 
 def load_sent(sent: dict[str, Any] | str, service: Service, *, seed: int | None = None) -> Loaded:
@@ -72,14 +72,14 @@ def load_sent(sent: dict[str, Any] | str, service: Service, *, seed: int | None 
     for place, message in (*file_problems(scenario), *problems(scenario, service)):
         document.complain(place, message)
     document.check()
-    return _merged([(scenario, _places(document, scenario), [])], seed)
+    return _merged([(scenario, _places(document, scenario), [])], service, seed)
 
 
 # A scenario, files and lines of its parts, and all files that it was read from.
 Placed = tuple[Scenario, dict[Place, str], list[str]]
 
 
-def _merged(loaded: list[Placed], seed: int | None) -> Loaded:
+def _merged(loaded: list[Placed], service: Service, seed: int | None) -> Loaded:
     """Make one of several scenarios."""
     steps, rules = count(1), count(1)
     scenarios = [numbered(scenario, steps, rules) for scenario, _, _ in loaded]
