@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from msgspec.structs import replace
 
+from mockgpt.core.chains import Call
 from mockgpt.core.clock import Clock
 from mockgpt.core.engine import DEFAULT, Engine
 from mockgpt.core.exchange import Journal
 from mockgpt.core.scenario import Loaded
-from mockgpt.core.session import Settings
+from mockgpt.core.settings import Settings
 from mockgpt.core.verdict import Finding
 from mockgpt.files.documents import ScenarioError
 from mockgpt.files.scenarios import load_scenarios, load_sent
@@ -170,19 +171,29 @@ class MockGPT:
         with self._handler.lock:
             strays = [s for s in self._handler.engine.sessions.values() if s.name not in self._held]
             return found + tuple(
-                Finding(one.code, f"session '{stray.name}': {one.message}", one.exchange)
+                replace(one, message=f"session '{stray.name}': {one.message}")
                 for stray in strays
                 for one in stray.findings()
             )
 
-    def check(self, allow: Collection[str] = ()) -> None:
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """What the client wanted of the default session, as `MockSession.calls`."""
+        return self._default.calls
+
+    @property
+    def last(self) -> Call:
+        """The last call of the default session. Raises IndexError where there is none."""
+        return self._default.last
+
+    def check(self, allow: Collection[str] = (), deny: Collection[str] = ()) -> None:
         """Raise AssertionError for what should not have happened, such as a refused request.
 
-        `allow` names findings that are expected: `refused_request`, `unmatched_request`,
-        `beyond_script`, `unmet_step`, `late_request`, `template_failed`. Raises ValueError for
-        another name. Sessions that `session()` began are checked by themselves, all others here.
+        `allow` names findings that are expected, `deny` warnings that count as errors; the README
+        lists both. Raises ValueError for another name. Sessions that `session()` began are checked
+        by themselves, all others here.
         """
-        raise_unless(allow, self.findings)
+        raise_unless(self.findings, allow, deny)
 
     def on(self, *, id: str = "", **when: Unpack[WhenKeys]) -> LiveRule:  # noqa: A002 - the language's
         """Make a rule of the default session, as `MockSession.on` does."""

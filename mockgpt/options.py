@@ -9,7 +9,7 @@ from mockgpt.core import tokens
 from mockgpt.core.entry import did_you_mean
 from mockgpt.core.playing import OnMiss
 from mockgpt.core.service import Dialect
-from mockgpt.core.session import Settings
+from mockgpt.core.settings import Settings
 from mockgpt.files.exact import load_split
 from mockgpt.server.app import Observer
 

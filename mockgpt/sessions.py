@@ -12,11 +12,13 @@ from typing import Self, Unpack
 from msgspec import Struct
 from msgspec.structs import replace
 
+from mockgpt.core.chains import Call, calls_of
+from mockgpt.core.codes import CODES
 from mockgpt.core.engine import DEFAULT
 from mockgpt.core.exchange import Exchange, Journal
 from mockgpt.core.scenario import Scenario, Step, entries_of
 from mockgpt.core.session import Session
-from mockgpt.core.verdict import CODES, Finding
+from mockgpt.core.verdict import Finding, weighed
 from mockgpt.files.scenarios import dump, load_scenarios, spelt
 from mockgpt.keywords import WhenKeys
 from mockgpt.server.app import Handler
@@ -79,9 +81,19 @@ class MockSession:
         with self._server.handler.lock:
             return self._session.findings()
 
-    def check(self, allow: Collection[str] = ()) -> None:
-        """Raise AssertionError for findings whose codes are not in `allow`; see `MockGPT.check`."""
-        raise_unless(allow, self.findings)
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """What the client wanted, oldest first: equal requests after a failure are one call."""
+        return calls_of(self.journal, self._session.window)
+
+    @property
+    def last(self) -> Call:
+        """The last call. Raises IndexError where there is none."""
+        return self.calls[-1]
+
+    def check(self, allow: Collection[str] = (), deny: Collection[str] = ()) -> None:
+        """Raise AssertionError for what should not have happened; see `MockGPT.check`."""
+        raise_unless(self.findings, allow, deny)
 
     def reset(self) -> None:
         """Begin anew: an empty journal, no findings, every rule at its first call."""
@@ -197,14 +209,18 @@ class MockSession:
         self.close()
 
 
-def raise_unless(allow: Collection[str], found: Sequence[Finding]) -> None:
-    """Raise AssertionError for findings that are not allowed; ValueError for an unknown code."""
-    if isinstance(allow, str) or not CODES.issuperset(allow):
-        raise ValueError(f"allow={allow!r}: expected a list of {', '.join(sorted(CODES))}")
-    found = [finding for finding in found if finding.code not in allow]
-    if not found:
+def raise_unless(
+    found: Sequence[Finding], allow: Collection[str] = (), deny: Collection[str] = ()
+) -> None:
+    """Raise AssertionError for findings that are errors; ValueError for an unknown code."""
+    for name, codes in (("allow", allow), ("deny", deny)):
+        if isinstance(codes, str) or not CODES.issuperset(codes):
+            raise ValueError(f"{name}={codes!r}: expected a list of {', '.join(sorted(CODES))}")
+    weighty = weighed(found, frozenset(allow), frozenset(deny))
+    errors = [finding for finding in weighty if finding.severity == "error"]
+    if not errors:
         return
-    lines = [f"mockgpt: {len(found)} finding{'s' if len(found) > 1 else ''}"]
-    lines += [f"  {finding.code}: {finding.message}" for finding in found]
-    bug = next((f.exchange.bug for f in found if f.exchange and f.exchange.bug), None)
+    lines = [f"mockgpt: {len(errors)} finding{'s' if len(errors) > 1 else ''}"]
+    lines += [f"  {finding.code}: {finding.message}" for finding in errors]
+    bug = next((e.bug for finding in errors for e in finding.exchanges if e.bug), None)
     raise AssertionError("\n".join(lines)) from bug

@@ -16,6 +16,7 @@ import mockgpt
 from mockgpt import MockGPT, create_app
 from mockgpt.core import session as session_module
 from mockgpt.core.conditions import When
+from mockgpt.core.exchange import Journal
 from mockgpt.core.plan import Data
 from mockgpt.core.replies import Reply
 from mockgpt.core.scenario import Rule, Scenario
@@ -345,11 +346,12 @@ def test_an_observer_that_fails_harms_nobody_else(caplog):
     assert "the user's" in caplog.text
 
 
-def test_findings_outlive_the_entries_of_the_journal():
+def test_findings_outlive_the_entries_of_the_journal(monkeypatch):
+    monkeypatch.setattr(session_module, "Journal", lambda: Journal(entries=3))
     with MockGPT() as mock:
         ask(mock, {})
         for number in range(4):
-            ask(mock, hello(f"{number}" * 2**23))
+            ask(mock, hello(f"{number}"))
         assert mock.journal.dropped > 0
         with pytest.raises(AssertionError, match="'messages' is a required property"):
             mock.check()

@@ -8,9 +8,9 @@ from collections import OrderedDict
 
 from msgspec import Struct
 
-from mockgpt.core.exchange import Sent
+from mockgpt.core.exchange import Sent, retryable
 
-RETRYABLE = frozenset({408, 409, 429})  # and every 5xx: what official clients try again
+_REMEMBERED = 65_536  # distinct requests whose repetitions are told apart
 _OPEN = 10_000  # calls that wait for a further attempt
 
 
@@ -27,9 +27,20 @@ class _Call(Struct):
     failed_at: float | None = None  # when its last attempt ended in a way that clients try again
 
 
-def retryable(status: int) -> bool:
-    """Tell whether official clients try again after a status."""
-    return status in RETRYABLE or status >= 500  # noqa: PLR2004
+class Repetitions:
+    """How often each of a session's distinct requests has come; of many, the latest are kept."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[bytes, int] = OrderedDict()
+
+    def count(self, content: bytes) -> int:
+        """Return how often a request with this content has come, with this time."""
+        times = self._counts.get(content, 0) + 1
+        self._counts[content] = times
+        self._counts.move_to_end(content)
+        if len(self._counts) > _REMEMBERED:
+            self._counts.popitem(last=False)
+        return times
 
 
 class Calls:

@@ -11,7 +11,8 @@ from mockgpt.core import keys
 from mockgpt.core.exchange import Exchange, Incoming, Sent
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.service import Service
-from mockgpt.core.session import Outcome, Session, Settings
+from mockgpt.core.session import Outcome, Session
+from mockgpt.core.settings import Settings
 
 DEFAULT = "default"
 

@@ -1,15 +1,28 @@
 """What came in, what went out, and the record of both."""
 
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Literal, overload
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mockgpt.core.answers import Usage
+from mockgpt.core.plan import Headers
 from mockgpt.core.requests import Request
 
 Ending = Literal["complete", "client_left", "aborted"]
+Chosen = Literal["", "rule", "step", "filler"]
+
+RETRYABLE = frozenset({408, 409, 429})  # and every 5xx: what official clients try again
+_NUMBER = r"[0-9]+(\.[0-9]+)?"
+_ENTRY = 1_000  # bytes that an exchange holds besides its texts, about
+
+
+def retryable(status: int) -> bool:
+    """Tell whether official clients try again after a status."""
+    return status in RETRYABLE or status >= 500  # noqa: PLR2004
 
 
 class Incoming(Struct, frozen=True, kw_only=True):
@@ -27,45 +40,81 @@ class Incoming(Struct, frozen=True, kw_only=True):
     body: bytes = b""
     at: float = 0.0
     elapsed: float = 0.0
+    connection: int = 0
     trouble: str = ""
     trouble_values: dict[str, str | int] = {}
 
 
-class Sent(Struct, frozen=True):
-    """What was really sent: `chunks` writes and `bytes` of body in so many seconds."""
+class Write(Struct, frozen=True):
+    """One write of a body: so many bytes, so many seconds after the response was begun."""
+
+    seconds: float
+    bytes: int
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """What was really sent: so many events, writes and bytes of body in so many seconds.
+
+    `writes` has the first 1,000, `body` the first 64 KiB. `silence` is the longest wait, in
+    seconds, that the client sat through.
+    """
 
     status: int
-    chunks: int
-    bytes: int
-    seconds: float
-    ending: Ending
+    headers: Headers = ()
+    body: bytes = b""
+    events: int = 0
+    chunks: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    silence: float = 0.0
+    ending: Ending = "complete"
+    writes: tuple[Write, ...] = ()
+
+    @property
+    def retry_after(self) -> float | None:
+        """How many seconds the client was asked to wait before it tries again."""
+        told = dict(self.headers)
+        milliseconds, seconds = told.get("retry-after-ms", ""), told.get("retry-after", "")
+        if re.fullmatch(_NUMBER, milliseconds):
+            return float(milliseconds) / 1000
+        return float(seconds) if re.fullmatch(_NUMBER, seconds) else None
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
     """One attempt, as it was: immutable, and free of secrets (`key` is a fingerprint).
 
-    `number` counts the journal's entries from 1, and those that it has dropped since.
-    `rule` is the id of the rule that answered, None for filler; `call` and `attempt` count from 1 what
-    it answered. `error` is the catalogue's name of
-    the error that was answered, `limit` the limit that was behind it, and `message` what the client
-    was told. `sent` is None where
-    the connection was gone before a byte was written.
+    `number` counts the journal's entries from 1, and those that it has dropped since. `connection`
+    tells connections of one server apart, 0 where that is not known. `rule` is the id of the rule
+    or step that answered, None for filler, `place` its file and line, and `chosen` says what it is;
+    `call` and `attempt` count from 1 what it answered, `retries` is what the client said of its
+    own. `faults` are the kinds that were applied. `error` is the catalogue's name of the error that
+    was answered, `limit` the limit that was behind it, and `message` what the client was told.
+    `sent` is None where the connection was gone before a byte was written. `content` is equal for
+    equal requests. `bodies` is False where
+    the journal had no room left for them.
     """
 
     session: str = "default"
     number: int = 0
+    connection: int = 0
     at: float
     elapsed: float = 0.0
     method: str = ""
     path: str = ""
     headers: Mapping[str, str] = {}
     body: bytes = b""
+    content: bytes = b""
+    bodies: bool = True
     key: str = ""
     endpoint: str | None = None
     request: Request | None = None
+    retries: int = 0
     rule: str | None = None
+    place: str = ""
+    chosen: Chosen = ""
     call: int = 0
     attempt: int = 0
+    faults: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     error: str | None = None
     limit: str | None = None
@@ -74,17 +123,50 @@ class Exchange(Struct, frozen=True, kw_only=True):
     bug: Exception | None = None
     sent: Sent | None = None
 
+    @property
+    def status(self) -> int | None:
+        """The HTTP status that was sent."""
+        return None if self.sent is None else self.sent.status
+
+    @property
+    def ended(self) -> float:
+        """When it ended, in seconds of elapsed time."""
+        return self.elapsed + (0.0 if self.sent is None else self.sent.seconds)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended in a way that clients should try again after."""
+        sent = self.sent
+        return sent is None or sent.ending != "complete" or retryable(sent.status)
+
+    @property
+    def why(self) -> str:
+        """Why it was answered as it was."""
+        if self.limit is not None:
+            return f"the limit {self.limit} refused it"
+        if not self.chosen:
+            return "no rule was asked"
+        if self.attempt > 1:
+            return f"it is attempt {self.attempt} of a call of {self.chosen} '{self.rule}'"
+        return {
+            "step": "it met a step of the script that was due",
+            "rule": "this is the first rule whose conditions it meets",
+            "filler": "no rule answers it, so filler did",
+        }[self.chosen]
+
 
 class Journal:
     """The exchanges so far, oldest first; bounded in number and in bytes.
 
-    What no longer fits is dropped from the old end and counted in `dropped`.
+    Of what no longer fits the old bodies are dropped first, then the old exchanges, which are
+    counted in `dropped`.
     """
 
     def __init__(self, entries: int = 10_000, size: int = 64 * 2**20) -> None:
         self._entries = entries
         self._size = size
         self._held = 0
+        self._bare = 0  # exchanges at the old end that have no bodies any more
         self._exchanges: deque[Exchange] = deque()
         self.dropped = 0
 
@@ -92,10 +174,17 @@ class Journal:
         """Record an exchange."""
         self._exchanges.append(exchange)
         self._held += _size(exchange)
+        while self._held > self._size and self._bare < len(self._exchanges) - 1:
+            before = self._exchanges[self._bare]
+            after = _without_bodies(before)
+            self._exchanges[self._bare] = after
+            self._held += _size(after) - _size(before)
+            self._bare += 1
         while len(self._exchanges) > self._entries or (
             self._held > self._size and len(self._exchanges) > 1
         ):
             self._held -= _size(self._exchanges.popleft())
+            self._bare = max(0, self._bare - 1)
             self.dropped += 1
 
     def __repr__(self) -> str:
@@ -117,7 +206,14 @@ class Journal:
         return tuple(self._exchanges)[index] if isinstance(index, slice) else self._exchanges[index]
 
 
+def _without_bodies(exchange: Exchange) -> Exchange:
+    sent = exchange.sent
+    bare = None if sent is None else replace(sent, body=b"", writes=())
+    return replace(exchange, body=b"", bodies=False, request=None, sent=bare)
+
+
 def _size(exchange: Exchange) -> int:
-    """Return about how many bytes an exchange holds: its body, also as a value, and its headers."""
+    """Return about how many bytes an exchange holds: its bodies, also as a value, and its headers."""
     headers = sum(len(name) + len(value) for name, value in exchange.headers.items())
-    return 2 * len(exchange.body) + headers + len(exchange.path)
+    held = _ENTRY + 2 * len(exchange.body) + headers + len(exchange.path)
+    return held if exchange.sent is None else held + len(exchange.sent.body)

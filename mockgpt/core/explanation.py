@@ -19,7 +19,7 @@ from mockgpt.core.plan import Head
 from mockgpt.core.requests import Asked
 from mockgpt.core.scenario import Loaded, Rule, due, rule_of, steps_of
 from mockgpt.core.service import Service
-from mockgpt.core.session import Settings
+from mockgpt.core.settings import Settings
 
 Kind = Literal["step", "rule"]
 State = Literal["answers", "differs", "not due", "not tried"]

@@ -11,10 +11,10 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from mockgpt.core import faults
-from mockgpt.core.calls import retryable
 from mockgpt.core.conditions import When, capture_names
 from mockgpt.core.entry import Place
 from mockgpt.core.errors import ApiError, render
+from mockgpt.core.exchange import retryable
 from mockgpt.core.implication import answerable, implies
 from mockgpt.core.regexes import exponential
 from mockgpt.core.replies import ErrorReply, Reply, attempts_of, reply_of

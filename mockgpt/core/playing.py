@@ -3,7 +3,7 @@
 Which rule or step answers a request is decided here, once, with what has been answered so far.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from mockgpt.core.calls import Attempt, Calls
 from mockgpt.core.errors import ApiError
@@ -61,6 +61,15 @@ class Play:
     def rule(self, attempt: Attempt) -> Rule:
         """Return the rule, or the step as a rule, that an attempt belongs to."""
         return self._rules.get(attempt.rule, UNSCRIPTED)
+
+    def record(self, attempt: Attempt) -> dict[str, Any]:
+        """Return what the journal says of who answers an attempt."""
+        told = {"call": attempt.call, "attempt": attempt.attempt}
+        if attempt.rule == UNSCRIPTED.id:
+            return {**told, "chosen": "filler"}
+        chosen = "step" if attempt.rule in self._steps else "rule"
+        place = self._places.get(attempt.rule, "")
+        return {**told, "chosen": chosen, "rule": attempt.rule, "place": place}
 
     def reply(self, attempt: Attempt) -> Reply | ApiError:
         """Return the reply to an attempt; past the end of a rule's list that is an error."""

@@ -18,7 +18,7 @@ from mockgpt.core.endpoints import Route, allowed, encode
 from mockgpt.core.errors import ApiError, media_type, render
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.headers import merged
-from mockgpt.core.injection import Occasion, faulty
+from mockgpt.core.injection import Occasion, faulty, happens
 from mockgpt.core.pace import hurried, paced, seconds
 from mockgpt.core.plan import Data, End, Head, Headers, Pause, Plan, stream, whole
 from mockgpt.core.replies import Chunk, Defaults, Raw, Reply, pace_of
@@ -143,8 +143,11 @@ def disturbed(
     defaults: Defaults,
     manner: Manner,
     key: bytes,
-) -> Plan:
-    """Give a plan its pace and faults, the reply's or else the defaults', and the reply's headers."""
+) -> tuple[Plan, tuple[str, ...]]:
+    """Give a plan its pace and faults, the reply's or else the defaults', and the reply's headers.
+
+    Returned with it are the kinds of the faults that happen.
+    """
     pace = pace_of(reply, defaults)
     faults = reply.faults or defaults.faults
 
@@ -156,6 +159,7 @@ def disturbed(
         body = render((error,), manner.service, manner.dialect).body
         return b"".join(line.strip() for line in body.splitlines())
 
+    kinds: tuple[str, ...] = ()
     if reply.headers:
         plan = _headed(plan, reply.headers)
     if pace is not UNSET:
@@ -165,7 +169,12 @@ def disturbed(
             call=attempt.call, attempt=attempt.attempt, draw=drawn, error=error_body
         )
         plan = faulty(plan, faults, occasion)
-    return plan if manner.speed == 1 else hurried(plan, manner.speed)
+        kinds = tuple(
+            str(fault.__struct_config__.tag)
+            for index, fault in enumerate(faults)
+            if happens(fault, index, occasion)
+        )
+    return plan if manner.speed == 1 else hurried(plan, manner.speed), kinds
 
 
 def _headed(plan: Plan, headers: dict[str, str]) -> Plan:

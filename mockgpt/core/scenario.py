@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
+from mockgpt.core.codes import Code, WarningCode
 from mockgpt.core.conditions import When, capture_names, condition_problems
 from mockgpt.core.entry import Entry, Place, Problem, path_of
 from mockgpt.core.faults import fault_problems
@@ -78,6 +79,13 @@ class Scenario(Entry, frozen=True, kw_only=True):
     limits: Annotated[
         Limits, Meta(description="What each API key is granted: requests and tokens.")
     ] = Limits()
+    allow: Annotated[
+        tuple[Code, ...], Meta(description="Findings that are expected, such as gave_up.")
+    ] = ()
+    deny: Annotated[
+        tuple[WarningCode, ...],
+        Meta(description="Warnings that fail the test, too, such as no_backoff."),
+    ] = ()
     retry_window: Annotated[
         Duration,
         Meta(

@@ -5,7 +5,7 @@ what was sent.
 """
 
 import re
-from collections import OrderedDict, deque
+from collections import deque
 from functools import lru_cache
 from typing import Any
 
@@ -13,8 +13,8 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from mockgpt.core import keys, responses, tokens, vectors
-from mockgpt.core.answers import Makings, Split, make
-from mockgpt.core.calls import Attempt
+from mockgpt.core.answers import Makings, make
+from mockgpt.core.calls import Attempt, Repetitions
 from mockgpt.core.decode import Decoded, decode
 from mockgpt.core.draws import draw
 from mockgpt.core.endpoints import find, refusal
@@ -22,28 +22,18 @@ from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Exchange, Incoming, Journal, Sent
 from mockgpt.core.limits import Granted, Limits, Quotas, refusal_error
 from mockgpt.core.matching import meant_for
+from mockgpt.core.pace import seconds
 from mockgpt.core.plan import Plan
-from mockgpt.core.playing import UNSCRIPTED, OnMiss, Play
+from mockgpt.core.playing import Play
 from mockgpt.core.replies import Raw
 from mockgpt.core.requests import Asked
 from mockgpt.core.scenario import Loaded
-from mockgpt.core.service import Dialect, Endpoint, Service
-from mockgpt.core.verdict import Finding, findings, unmet_steps
+from mockgpt.core.service import Endpoint, Service
+from mockgpt.core.settings import Settings
+from mockgpt.core.verdict import Finding, amiss, judged, unmet_steps, weighed
 
 _FINDINGS = 1_000
 _VECTORS = 256  # kept for texts that come again
-_REMEMBERED = 65_536  # distinct requests whose repetitions are told apart
-
-
-class Settings(Struct, frozen=True, kw_only=True):
-    """How a session behaves; the command line's options, as values."""
-
-    api_keys: frozenset[str] = frozenset()
-    dialect: Dialect = "openai"
-    strict: bool = False
-    split: Split = tokens.split
-    speed: float = 1.0
-    on_miss: OnMiss | None = None  # None: an error where there are rules, else filler
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -52,7 +42,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     session: "Session"
     plan: Plan
     exchange: Exchange
-    content: bytes = b""
+    hidden: str = ""  # of a key, and not to be recorded
     attempt: Attempt | None = None
     granted: Granted | None = None
 
@@ -62,7 +52,6 @@ class _Case(Struct, frozen=True, kw_only=True):
 
     incoming: Incoming
     presented: tuple[str, ...]
-    content: bytes  # equal for equal requests
     key: bytes  # of this one's draws
     manner: responses.Manner
     exchange: Exchange
@@ -110,7 +99,7 @@ class Session:
         """Begin anew: no journal, no findings, and every rule at its first call."""
         self.journal = Journal()
         self._findings: deque[Finding] = deque(maxlen=_FINDINGS)  # outlive the journal's entries
-        self._seen: OrderedDict[bytes, int] = OrderedDict()
+        self._repetitions = Repetitions()
         self._begin()
 
     def _begin(self) -> None:
@@ -118,9 +107,20 @@ class Session:
         self._quotas = Quotas(self.loaded.scenario.limits)
 
     def findings(self) -> tuple[Finding, ...]:
-        """Return what should not have happened so far, and the steps that nothing has met."""
-        script = self.loaded.scenario.script
-        return (*self._findings, *unmet_steps(script, self._play.met, self.loaded.places))
+        """Return what should not have happened so far, what is not met, and what was careless."""
+        scenario, settings = self.loaded.scenario, self.settings
+        found = (
+            *self._findings,
+            *unmet_steps(scenario.script, self._play.met, self.loaded.places),
+            *judged(tuple(self.journal), self.window),
+        )
+        allow, deny = settings.allow | {*scenario.allow}, settings.deny | {*scenario.deny}
+        return tuple(weighed(found, allow, deny))
+
+    @property
+    def window(self) -> float:
+        """The retry window, in seconds."""
+        return seconds(self.loaded.scenario.retry_window)
 
     def answer(self, incoming: Incoming, presented: tuple[str, ...]) -> Outcome:
         """Decide the response to a request with these API keys."""
@@ -173,6 +173,7 @@ class Session:
             session=self.name,
             at=incoming.at,
             elapsed=incoming.elapsed,
+            connection=incoming.connection,
             method=incoming.method,
             path=incoming.path,
         )
@@ -181,14 +182,17 @@ class Session:
     def record(self, outcome: Outcome, sent: Sent | None) -> Exchange:
         """Append a finished exchange to the journal: the only place that does."""
         number = self.journal.dropped + len(self.journal) + 1
+        if sent is not None and outcome.hidden:
+            sent = replace(sent, body=sent.body.replace(outcome.hidden.encode(), b"***"))
         exchange = replace(outcome.exchange, sent=sent, number=number)
         if outcome.attempt is not None:
-            took = 0.0 if sent is None else sent.seconds
-            self._play.calls.ended(outcome.content, outcome.attempt, sent, exchange.elapsed + took)
+            self._play.calls.ended(exchange.content, outcome.attempt, sent, exchange.ended)
         if outcome.granted is not None:
             outcome.granted.release(0 if exchange.usage is None else exchange.usage.total_tokens)
         self.journal.append(exchange)
-        self._findings.extend(findings((exchange,)))
+        finding = amiss(exchange)
+        if finding is not None:
+            self._findings.append(finding)
         return exchange
 
     def _case(self, incoming: Incoming, presented: tuple[str, ...]) -> _Case:
@@ -197,22 +201,19 @@ class Session:
         Not the order of arrival: concurrent requests that differ must not swap their ids.
         """
         content = draw(0, incoming.method, incoming.path, incoming.query, incoming.body, size=16)
-        times = self._seen.get(content, 0) + 1
-        self._seen[content] = times
-        self._seen.move_to_end(content)
-        if len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
+        count = incoming.headers.get("x-stainless-retry-count", "0")
         exchange = replace(
             self.begun(incoming).exchange,
+            retries=int(count) if re.fullmatch("[0-9]{1,9}", count) else 0,
             headers=keys.without_secrets(incoming.headers),
             body=incoming.body,
+            content=content,
             key=keys.fingerprint(keys.decisive(presented, self.settings.api_keys)),
         )
         return _Case(
             incoming=incoming,
             presented=presented,
-            content=content,
-            key=draw(0, self.name, content, times),
+            key=draw(0, self.name, content, self._repetitions.count(content)),
             manner=self._manner,
             exchange=exchange,
         )
@@ -222,10 +223,11 @@ class Session:
 
     def _refuse(self, case: _Case, *errors: ApiError) -> Outcome:
         plan, message = responses.refused(errors, case.manner, case.key)
-        key_shown = errors[0].values.get("key")  # not even the ends of a key are recorded
-        if key_shown is not None:
-            message = message.replace(key_shown, "***")
-        return self._outcome(_with(case, error=errors[0].name, message=message), plan)
+        hidden = str(errors[0].values.get("key", ""))  # not even the ends of a key are recorded
+        if hidden:
+            message = message.replace(hidden, "***")
+        case = _with(case, error=errors[0].name, message=message)
+        return replace(self._outcome(case, plan), hidden=hidden)
 
     def _limited(self, case: _Case, decoded: Decoded, endpoint: Endpoint) -> Outcome:
         """Answer a request that its key's limits admit; tell on every response what is left."""
@@ -247,13 +249,12 @@ class Session:
             headers=case.incoming.headers,
             api_keys=case.presented,
         )
-        count = case.incoming.headers.get("x-stainless-retry-count", "0")
-        retries = int(count) if re.fullmatch("[0-9]{1,9}", count) else 0
-        attempt = self._play.attempt(case.content, retries, asked, case.incoming.elapsed)
+        retries = case.exchange.retries
+        attempt = self._play.attempt(case.exchange.content, retries, asked, case.incoming.elapsed)
         if isinstance(attempt, ApiError):
             return self._refuse(case, attempt)
         outcome = self._reply_to(attempt, case, decoded, asked, endpoint=endpoint)
-        return replace(outcome, content=case.content, attempt=attempt)
+        return replace(outcome, attempt=attempt)
 
     def _reply_to(
         self, attempt: Attempt, case: _Case, decoded: Decoded, asked: Asked, *, endpoint: Endpoint
@@ -262,8 +263,7 @@ class Session:
         reply = self._play.reply(attempt)
         if isinstance(reply, ApiError):
             return self._refuse(case, reply)
-        if rule is not UNSCRIPTED:
-            case = _with(case, rule=rule.id, call=attempt.call, attempt=attempt.attempt)
+        case = _with(case, **self._play.record(attempt))
         makings = Makings(
             seed=self._seed,
             created=int(case.incoming.at),
@@ -284,7 +284,7 @@ class Session:
             case = _with(case, usage=answer.usage)
             plan = responses.answered(decoded, endpoint, answer, case.manner, case.key)
             outcome = self._outcome(case, plan)
-        plan = responses.disturbed(
+        plan, faults = responses.disturbed(
             outcome.plan,
             reply,
             attempt,
@@ -292,7 +292,7 @@ class Session:
             manner=case.manner,
             key=case.key,
         )
-        return replace(outcome, plan=plan)
+        return replace(outcome, plan=plan, exchange=replace(outcome.exchange, faults=faults))
 
 
 def _with(case: _Case, **known: Any) -> _Case:

@@ -1,49 +1,43 @@
-"""What a journal says of the client: findings, as a pure function of the exchanges."""
+"""What a session's journal says of its client: findings, as pure functions of the exchanges."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from mockgpt.core.codes import BUG, MISSES, Severity, severity
+from mockgpt.core.conduct import conduct
 from mockgpt.core.exchange import Exchange
 from mockgpt.core.scenario import Step, steps_of
 
-_MISSES = {
-    "no_rule_answers": "unmatched_request",
-    "replies_used_up": "beyond_script",
-    "script_over": "beyond_script",
-    "session_closed": "late_request",
-    "template_failed": "template_failed",
-}
-CODES = frozenset({"refused_request", "unmet_step", *_MISSES.values()})  # may be allowed
-
 
 class Finding(Struct, frozen=True):
-    """One thing that should not have happened: its code, one sentence, an exchange that shows it."""
+    """One thing that should not have happened: what, what to do about it, what shows it."""
 
     code: str
     message: str
-    exchange: Exchange | None
+    exchanges: tuple[Exchange, ...] = ()
+    severity: Severity = "error"
 
 
-def findings(exchanges: Iterable[Exchange]) -> Iterator[Finding]:
-    """Yield the findings of a journal, in its order.
+def amiss(exchange: Exchange) -> Finding | None:
+    """Return what is wrong with one exchange by itself.
 
     An error that a rule answered is the scenario's wish; one without a rule is the client's fault.
     """
-    for exchange in exchanges:
-        what = f"{exchange.method} {exchange.path}".strip() or "bytes that are no HTTP request"
-        if exchange.bug is not None:
-            message = f"{what}: mockgpt failed with {exchange.bug!r}; please report it"
-            yield Finding("mockgpt_bug", message, exchange)
-        elif exchange.error in _MISSES:
-            yield Finding(_MISSES[exchange.error], f"{what}: {exchange.message}", exchange)
-        elif exchange.error is not None and exchange.rule is None and exchange.limit is None:
-            status = f" with {exchange.sent.status}" if exchange.sent is not None else ""
-            message = (
-                f"{what} was refused{status}, as the real service would ({exchange.message}); "
-                f"mend the request, or expect it: allow=['refused_request']"
-            )
-            yield Finding("refused_request", message, exchange)
+    what = f"{exchange.method} {exchange.path}".strip() or "bytes that are no HTTP request"
+    if exchange.bug is not None:
+        message = f"{what}: mockgpt failed with {exchange.bug!r}; please report it"
+        return Finding(BUG, message, (exchange,))
+    if exchange.error in MISSES:
+        return Finding(MISSES[exchange.error], f"{what}: {exchange.message}", (exchange,))
+    if exchange.error is not None and exchange.rule is None and exchange.limit is None:
+        status = f" with {exchange.status}" if exchange.sent is not None else ""
+        message = (
+            f"{what} was refused{status}, as the real service would ({exchange.message}); "
+            f"mend the request, or expect it: allow=['refused_request']"
+        )
+        return Finding("refused_request", message, (exchange,))
+    return None
 
 
 def unmet_steps(
@@ -54,4 +48,23 @@ def unmet_steps(
         if step.id not in met and not step.optional:
             where = f"{places.get(step.id, '')} step '{step.id}'".strip()
             message = f"{where} was never met; send what it expects, or make it optional: true"
-            yield Finding("unmet_step", message, None)
+            yield Finding("unmet_step", message)
+
+
+def judged(exchanges: Sequence[Exchange], window: float) -> Iterator[Finding]:
+    """Yield what the conduct of a client shows. `window` is the retry window, in seconds."""
+    for shown in conduct(exchanges, window):
+        first = shown.exchanges[0]
+        what = f"{first.method} {first.path} (#{first.number})"
+        yield Finding(shown.code, f"{what}: {shown.message}", shown.exchanges)
+
+
+def weighed(
+    found: Iterable[Finding], allow: frozenset[str], deny: frozenset[str]
+) -> Iterator[Finding]:
+    """Yield the findings that are not allowed, each as severe as it is where some are denied."""
+    for finding in found:
+        if finding.code not in allow:
+            yield Finding(
+                finding.code, finding.message, finding.exchanges, severity(finding.code, deny)
+            )

@@ -98,6 +98,8 @@ def _merged(loaded: list[Placed], service: Service, seed: int | None) -> Loaded:
         retry_window=_agreed(scenarios, "retry_window", Scenario().retry_window),
         defaults=_agreed(scenarios, "defaults", Defaults()),
         limits=_agreed(scenarios, "limits", Limits()),
+        allow=tuple(code for scenario in scenarios for code in scenario.allow),
+        deny=tuple(code for scenario in scenarios for code in scenario.deny),
         script=tuple(step for scenario in scenarios for step in scenario.script),
         rules=tuple(rule for scenario in scenarios for rule in scenario.rules),
     )

@@ -123,6 +123,7 @@ class Handler:
             headers={name.lower(): _text(value) for name, value in request.headers.items()},
             at=self.clock.now(),
             elapsed=self.clock.elapsed(),
+            connection=getattr(request.protocol, "number", 0),
         )
 
     async def _with_body(self, incoming: Incoming, request: web.BaseRequest) -> Incoming:

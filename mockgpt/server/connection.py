@@ -47,11 +47,23 @@ _REASONS: tuple[tuple[type[HttpProcessingError], str], ...] = (
 class Connection(RequestHandler):
     """A connection whose refusals of bytes that are no HTTP get the service's shape."""
 
-    __slots__ = ("_broken", "_content", "_half_closed", "_handled", "_left", "_refuse", "_sleeper")
+    __slots__ = (
+        "_broken",
+        "_content",
+        "_half_closed",
+        "_handled",
+        "_left",
+        "_refuse",
+        "_sleeper",
+        "number",
+    )
 
-    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, refuse: Refuse) -> None:
+    def __init__(
+        self, server: web.Server, loop: asyncio.AbstractEventLoop, refuse: Refuse, number: int
+    ) -> None:
         super().__init__(server, loop=loop)
         self._refuse = refuse
+        self.number = number
         self._left = False  # the client will say no more, and may be gone
         self._sleeper: asyncio.Future[None] | None = None  # of a plan that pauses
         self._half_closed = False

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -21,9 +22,10 @@ class _Server(web.Server):
     def __init__(self, handler: Handler) -> None:
         super().__init__(handler.handle)
         self._refuse = handler.refuse
+        self._numbers = count(1)
 
     def __call__(self) -> RequestHandler:
-        return Connection(self, self._loop, self._refuse)
+        return Connection(self, self._loop, self._refuse, next(self._numbers))
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -10,11 +10,12 @@ from typing import Literal
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 
-from mockgpt.core.exchange import Ending, Sent
+from mockgpt.core.exchange import Ending, Sent, Write
 from mockgpt.core.plan import Abort, Data, End, Head, Pause, Plan
 from mockgpt.server.connection import Connection
 
 _JOINED = 2**18  # bytes: contiguous data is written at once, up to this much
+_WRITES, _KEPT = 1_000, 2**16  # writes and bytes of a body that the journal learns
 
 
 class Sender:
@@ -34,8 +35,13 @@ class Sender:
         self._begun = self._loop.time()
         self._due = 0.0  # seconds after the start at which the plan's pauses so far are over
         self._head: Head | None = None
+        self._events = 0  # of the plan so far, and those of them that were written
+        self._sent_events = 0
         self._chunks = 0
         self._bytes = 0
+        self._silence = 0.0
+        self._writes: list[Write] = []
+        self._kept = bytearray()  # of the body, for the journal
         self._ending: Ending = "aborted"
 
     @property
@@ -44,7 +50,18 @@ class Sender:
         if self.response is None or self._head is None:
             return None
         seconds = self._loop.time() - self._begun
-        return Sent(self._head.status, self._chunks, self._bytes, seconds, self._ending)
+        return Sent(
+            status=self._head.status,
+            headers=self._head.headers,
+            events=self._sent_events,
+            chunks=self._chunks,
+            bytes=self._bytes,
+            seconds=seconds,
+            silence=self._silence,
+            ending=self._ending,
+            writes=tuple(self._writes),
+            body=bytes(self._kept),
+        )
 
     async def send(self, plan: Plan) -> web.StreamResponse:
         """Execute a plan. A client that leaves ends it; nothing is raised for that."""
@@ -55,6 +72,7 @@ class Sender:
             head = await self._opened(plan)
             for step in plan:
                 if isinstance(step, Data):
+                    self._events += step.mark != ""
                     pending.append(step.bytes)
                     held += len(step.bytes)
                     if held < _JOINED:
@@ -94,12 +112,13 @@ class Sender:
         the same; it gets whole what has no pauses.
         """
         self._due += seconds
-        due = self._begun + self._due
+        due, before = self._begun + self._due, self._loop.time()
         protocol = self._request.protocol
         if due <= self._loop.time() or not isinstance(protocol, Connection):
             await asyncio.sleep(max(0.0, due - self._loop.time()))
         elif not await protocol.stays_until(due):
             raise ConnectionResetError("the client left")
+        self._silence = max(self._silence, self._loop.time() - before)
 
     async def _end(self, head: Head, data: bytes) -> None:
         if self.response is None and head.length is not None:
@@ -130,6 +149,11 @@ class Sender:
         if data and self._request.method != "HEAD":
             self._chunks += 1
             self._bytes += len(data)
+            self._sent_events = self._events
+            if len(self._writes) < _WRITES:
+                self._writes.append(Write(self._loop.time() - self._begun, len(data)))
+            if len(self._kept) < _KEPT:
+                self._kept += data[: _KEPT - len(self._kept)]
 
     def abort(self, how: Literal["reset", "close"]) -> None:
         """End the connection here, whatever is still to be sent."""
@@ -149,7 +173,13 @@ def complete(plan: Plan, at: float) -> tuple[web.Response, Sent]:
     head, *steps = plan
     assert isinstance(head, Head), "a plan begins with its head"
     body = b"".join(step.bytes for step in steps if isinstance(step, Data))
-    return _finished(head, body, at), Sent(head.status, 1, len(body), 0.0, "complete")
+    return _finished(head, body, at), Sent(
+        status=head.status,
+        headers=head.headers,
+        chunks=1,
+        bytes=len(body),
+        body=body[:_KEPT],
+    )
 
 
 def _finished(head: Head, body: bytes, at: float) -> web.Response:

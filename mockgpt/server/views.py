@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from mockgpt.core.clock import Clock
+from mockgpt.core.codes import Severity
 from mockgpt.core.exchange import Exchange, Sent
 from mockgpt.core.playing import OnMiss
 from mockgpt.core.scenario import Scenario
@@ -106,7 +107,10 @@ class FindingView(Struct, frozen=True, kw_only=True):
 
     code: str
     message: str
-    exchange: Annotated[int | None, Meta(description="The number of the exchange that shows it.")]
+    severity: Annotated[Severity, Meta(description="Whether it fails a test.")]
+    exchanges: Annotated[
+        tuple[int, ...], Meta(description="The numbers of the exchanges that show it.")
+    ]
 
 
 class FindingList(Struct, frozen=True, kw_only=True):
@@ -175,8 +179,12 @@ def finding_list(session: Session) -> FindingList:
 
 
 def _finding_view(finding: Finding) -> FindingView:
-    number = None if finding.exchange is None else finding.exchange.number
-    return FindingView(code=finding.code, message=finding.message, exchange=number)
+    return FindingView(
+        code=finding.code,
+        message=finding.message,
+        severity=finding.severity,
+        exchanges=tuple(exchange.number for exchange in finding.exchanges),
+    )
 
 
 def _body(body: bytes) -> Raw | str:

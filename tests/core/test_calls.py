@@ -7,9 +7,9 @@ from mockgpt.core.exchange import Sent
 from mockgpt.core.replies import Reply
 from mockgpt.core.scenario import Rule, reply_for
 
-OK = Sent(200, 1, 1, 0.0, "complete")
-BUSY = Sent(503, 1, 1, 0.0, "complete")
-CUT = Sent(200, 1, 1, 0.0, "aborted")
+OK = Sent(status=200)
+BUSY = Sent(status=503)
+CUT = Sent(status=200, ending="aborted")
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_calls_are_counted_for_each_rule(calls):
     assert calls.begin(b"c", "two") == Attempt("two", 1, 1)
 
 
-@pytest.mark.parametrize("sent", [BUSY, CUT, None, Sent(429, 1, 1, 0.0, "complete")])
+@pytest.mark.parametrize("sent", [BUSY, CUT, None, Sent(status=429)])
 def test_an_equal_body_after_a_failure_is_a_further_attempt(calls, sent):
     first = calls.begin(b"a", "rule")
     calls.ended(b"a", first, sent, at=100.0)
@@ -39,7 +39,7 @@ def test_an_equal_body_after_an_answer_is_a_new_call(calls):
 
 @pytest.mark.parametrize("status", [400, 401, 404])
 def test_what_no_client_tries_again_ends_the_call(calls, status):
-    calls.ended(b"a", calls.begin(b"a", "r"), Sent(status, 1, 1, 0.0, "complete"), at=0.0)
+    calls.ended(b"a", calls.begin(b"a", "r"), Sent(status=status), at=0.0)
     assert calls.further(b"a", 1, 1.0) is None
 
 

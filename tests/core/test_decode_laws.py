@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from mockgpt.core import tokens
 from mockgpt.core.decode import Decoded, decode
-from mockgpt.core.engine import Engine, Settings
+from mockgpt.core.engine import Engine
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.plan import Data, End, Head
 from mockgpt.core.scenario import Loaded, Scenario
+from mockgpt.core.settings import Settings
 from mockgpt.files.services import load_service
 
 SERVICE = load_service("pgpt")

@@ -25,7 +25,8 @@ BROKEN = {
     ),
     "mockgpt: 1\nqqq: []\n": (
         "s.yaml:2:1: qqq: expected a known key, found 'qqq'; "
-        "known are about, defaults, limits, mockgpt, name, retry_window, rules, script, seed, service"
+        "known are about, allow, defaults, deny, limits, mockgpt, name, retry_window, rules, script, "
+        "seed, service"
     ),
     "mockgpt: 1\nname: a\nname: b\n": (
         "s.yaml:3:1: name: expected each key once, found 'name' again (first in line 2)"

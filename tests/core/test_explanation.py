@@ -11,7 +11,7 @@ from mockgpt.core.explanation import explain, request_of
 from mockgpt.core.limits import Limits
 from mockgpt.core.replies import Edges, Reply
 from mockgpt.core.scenario import Rule, Scenario, Step
-from mockgpt.core.session import Settings
+from mockgpt.core.settings import Settings
 from mockgpt.files.scenarios import load_scenarios, shipped
 from mockgpt.files.services import load_service
 

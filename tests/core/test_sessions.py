@@ -5,7 +5,7 @@ from msgspec import convert
 
 from mockgpt.core.clock import Clock
 from mockgpt.core.scenario import Scenario
-from mockgpt.core.session import Settings
+from mockgpt.core.settings import Settings
 from mockgpt.files.scenarios import load_scenarios
 
 TWO = convert({"rules": [{"reply": ["one", "two"]}]}, Scenario)

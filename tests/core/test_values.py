@@ -11,7 +11,7 @@ from mockgpt.core.endpoints import find
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Exchange, Journal, Sent
 from mockgpt.core.prose import knows_locale, locale_of, prose
-from mockgpt.core.verdict import findings
+from mockgpt.core.verdict import amiss
 from mockgpt.files.services import load_service
 
 
@@ -151,19 +151,22 @@ def test_a_journal_forgets_the_oldest_entries():
     assert repr(journal) == "<Journal of 3 exchanges, 2 dropped>"
 
 
-def test_a_journal_is_bounded_in_bytes_but_keeps_the_newest():
-    journal = Journal(size=200)
-    for size in (40, 40, 40):
-        journal.append(exchange(size))
-    assert (len(journal), journal.dropped) == (2, 1)
-    journal.append(exchange(1000))
-    assert [len(e.body) for e in journal] == [1000]
+def test_a_journal_is_bounded_in_bytes_and_drops_old_bodies_first():
+    journal = Journal(size=10_000)
+    for size in (3000, 1000, 1000):
+        journal.append(exchange(size, sent=Sent(status=200, body=b"y" * 100, bytes=100)))
+    assert [(len(e.body), e.bodies) for e in journal] == [(0, False), (1000, True), (1000, True)]
+    assert [(e.sent.body, e.sent.bytes) for e in journal][:2] == [(b"", 100), (b"y" * 100, 100)]
+    assert journal.dropped == 0
+    journal.append(exchange(100_000))
+    assert [len(e.body) for e in journal] == [100_000]
+    assert journal.dropped == 3
     journal.append(exchange(1))
-    assert [len(e.body) for e in journal] == [1]
+    assert [len(e.body) for e in journal] == [0, 1]
 
 
 def test_findings_are_what_no_rule_wanted():
-    sent = Sent(400, 1, 2, 0.1, "complete")
+    sent = Sent(status=400, chunks=1, bytes=2, seconds=0.1)
     journal = [
         exchange(),
         exchange(error="overloaded", rule="r"),
@@ -171,11 +174,11 @@ def test_findings_are_what_no_rule_wanted():
         exchange(error="too_short", message="Gone."),
         exchange(error="mockgpt_bug", bug=ValueError("x")),
     ]
-    found = list(findings(journal))
+    found = [finding for finding in map(amiss, journal) if finding]
     assert [f.code for f in found] == ["refused_request", "refused_request", "mockgpt_bug"]
     assert "was refused with 400, as" in found[0].message
     assert "was refused, as" in found[1].message
-    assert found[2].exchange is journal[-1]
+    assert found[2].exchanges == (journal[-1],)
 
 
 PATHS = [

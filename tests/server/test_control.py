@@ -316,7 +316,7 @@ def test_a_session_lives_from_its_opening_to_its_findings(controls):
     assert controls.says(prefix="/s/t", key="sk-very-secret-key-1") == "one"
     controls.chat(prefix="/s/t", key="wrong")
     (finding,) = controls.ok("DELETE", "/sessions/t")["findings"]
-    assert (finding["code"], finding["exchange"]) == ("refused_request", 2)
+    assert (finding["code"], finding["exchanges"]) == ("refused_request", [2])
     assert controls.chat(prefix="/s/t", key="sk-very-secret-key-1")[0] == 410
     assert controls.ok("GET", "/sessions/t")["closed"]
     codes = [f["code"] for f in controls.ok("GET", "/findings?session=t")["findings"]]
@@ -426,9 +426,9 @@ def test_findings_name_their_exchange_and_unmet_steps(controls):
     controls.ok("PUT", "/scenario", {"script": script})
     controls.chat("no")
     found = controls.ok("GET", "/findings")["findings"]
-    assert [(f["code"], f["exchange"]) for f in found] == [
-        ("unmatched_request", 1),
-        ("unmet_step", None),
+    assert [(f["code"], f["exchanges"]) for f in found] == [
+        ("unmatched_request", [1]),
+        ("unmet_step", []),
     ]
 
 

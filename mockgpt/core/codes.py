@@ -1,0 +1,47 @@
+"""The findings that there are: their codes, and whether they fail a test or are only told."""
+
+from typing import Literal, get_args
+
+Severity = Literal["error", "warning"]
+
+# Of errors that fail a test by themselves; a bug in mockgpt is one, too, and cannot be allowed.
+ErrorCode = Literal[
+    "unmatched_request",  # nothing in the scenario answers it
+    "unmet_step",  # of a script, at the end
+    "beyond_script",  # after the last step, or past the end of a rule's list
+    "template_failed",
+    "refused_request",  # as the real service would refuse it
+    "late_request",  # of a session that was closed
+    "retry_after_ignored",
+    "retried_refusal",  # tried again what trying again cannot mend
+    "retry_storm",
+]
+WarningCode = Literal[
+    "no_backoff",
+    "constant_backoff",
+    "gave_up",
+    "sat_through_stall",
+    "cut_unnoticed",
+    "connection_not_reused",
+    "unsupported_parameter",
+    "drifting_retry",
+    "secret_in_prompt",
+]
+Code = ErrorCode | WarningCode
+
+BUG = "mockgpt_bug"
+# Of the errors that mockgpt answers for itself: what was not scripted, or came too late.
+MISSES = {
+    "no_rule_answers": "unmatched_request",
+    "replies_used_up": "beyond_script",
+    "script_over": "beyond_script",
+    "session_closed": "late_request",
+    "template_failed": "template_failed",
+}
+CODES: frozenset[str] = frozenset((*get_args(ErrorCode), *get_args(WarningCode)))
+_WARNINGS = frozenset(get_args(WarningCode))
+
+
+def severity(code: str, deny: frozenset[str]) -> Severity:
+    """Return how severe a finding is where some codes are denied: those fail a test, too."""
+    return "warning" if code in _WARNINGS and code not in deny else "error"

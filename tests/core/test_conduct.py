@@ -1,0 +1,164 @@
+"""What a client's conduct shows, each finding by the smallest journal that has it."""
+
+import pytest
+
+from mockgpt.core.chains import calls_of
+from mockgpt.core.codes import CODES, severity
+from mockgpt.core.conduct import conduct
+from mockgpt.core.exchange import Exchange, Sent
+from mockgpt.core.requests import ChatRequest, Message
+from mockgpt.core.verdict import Finding, weighed
+
+WINDOW = 60.0
+
+
+def asked(at, status=200, *, text="Hello!", content=b"a", number=0, **more):
+    """One exchange: what was asked, when, and what came of it (no status: a broken connection)."""
+    sent = {
+        key: more.pop(key)
+        for key in ("headers", "ending", "seconds", "silence", "events")
+        if key in more
+    }
+    return Exchange(
+        at=0.0,
+        elapsed=at,
+        number=number or round(at * 1000),
+        connection=more.pop("connection", 1),
+        method="POST",
+        path="/v1/chat/completions",
+        content=content,
+        request=ChatRequest(
+            model="gpt-4", messages=(Message("user", text),), **more.pop("parameters", {})
+        ),
+        sent=None if status is None else Sent(status=status, **sent),
+        **more,
+    )  # fmt: skip
+
+
+def codes(*exchanges):
+    return [shown.code for shown in conduct(exchanges, WINDOW)]
+
+
+RETRY_AFTER = (("retry-after", "2"), ("retry-after-ms", "1500"))
+
+CASES = {
+    "a call that succeeds": ([asked(0)], []),
+    "waits that grow": (
+        [asked(0, 503), asked(1, 503), asked(3.1, 503), asked(7.5)],
+        [],
+    ),
+    "Retry-After is waited for": ([asked(0, 429, headers=RETRY_AFTER), asked(1.5)], []),
+    "Retry-After is not waited for": (
+        [asked(0, 429, headers=RETRY_AFTER), asked(1.3)],
+        ["retry_after_ignored"],
+    ),
+    "an error that stays is tried again": ([asked(0, 400), asked(1, 400)], ["retried_refusal"]),
+    "a miss is a finding of its own": (
+        [asked(0, 400, error="no_rule_answers"), asked(1, 400, error="no_rule_answers")],
+        [],
+    ),
+    "another key after a refusal": ([asked(0, 401, key="a"), asked(1, key="b")], []),
+    "another request after a refusal": ([asked(0, 400), asked(1, content=b"b")], []),
+    "the same much later": ([asked(0, 400), asked(100, 400)], []),
+    "no back-off": ([asked(0, 503), asked(0.01)], ["no_backoff"]),
+    "no back-off from a slow answer": ([asked(0, 503, seconds=5.0), asked(5.01)], ["no_backoff"]),
+    "constant waits": (
+        [asked(0, 503), asked(1, 503), asked(2, 503), asked(3)],
+        ["constant_backoff"],
+    ),
+    "two equal waits tell nothing": ([asked(0, 503), asked(1, 503), asked(2)], []),
+    "eleven attempts": (
+        [*(asked(n * n / 10, 503) for n in range(10)), asked(10)],
+        ["retry_storm"],
+    ),
+    "five attempts in a second": (
+        [asked(t, 503) for t in (0, 0.1, 0.3, 0.6)] + [asked(0.9)],
+        ["retry_storm"],
+    ),
+    "gave up on 503": ([asked(0, 503)], ["gave_up"]),
+    "gave up on a reset": ([asked(0, None)], ["gave_up"]),
+    "left during a failure": ([asked(0, 503, ending="client_left")], []),
+    "a cut stream": ([asked(0, 200, ending="aborted")], ["cut_unnoticed"]),
+    "a cut stream that is tried again": ([asked(0, 200, ending="aborted"), asked(1)], []),
+    "silence": ([asked(0, silence=1.2)], ["sat_through_stall"]),
+    "silence that the client ended": ([asked(0, silence=1.2, ending="client_left")], []),
+    "a pause": ([asked(0, silence=0.5)], []),
+    "unsupported parameters are told once": (
+        [asked(0, ignored=("top_p",)), asked(1, ignored=("top_p",), content=b"b")],
+        ["unsupported_parameter"],
+    ),
+    "a secret": ([asked(0, text="my key is sk-" + "a1B2" * 8)], ["secret_in_prompt"]),
+    "mockgpt's own keys are none": ([asked(0, text="sk-mock-" + "a1B2" * 8)], []),
+    "a retry for something else": (
+        [asked(0, 503), asked(1, content=b"b", parameters={"temperature": 0.5})],
+        ["gave_up", "drifting_retry"],
+    ),
+    "a retry that says so, for another text": (
+        [asked(0, 503), asked(1, content=b"b", text="?", retries=1, parameters={"max_tokens": 5})],
+        ["gave_up", "drifting_retry"],
+    ),
+    "another question": ([asked(0, 503), asked(1, content=b"b", text="?")], ["gave_up"]),
+    "fresh connections": (
+        [asked(n, content=bytes([n]), connection=n + 1) for n in range(6)],
+        ["connection_not_reused"],
+    ),
+    "one connection": ([asked(n, content=bytes([n])) for n in range(6)], []),
+    "connections at the same time": (
+        [asked(0, content=bytes([n]), connection=n + 1, seconds=9) for n in range(6)],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize(("exchanges", "found"), CASES.values(), ids=CASES)
+def test_what_conduct_shows(exchanges, found):
+    assert codes(*exchanges) == found
+
+
+def test_calls_are_told_apart_by_their_content_and_end_with_an_answer():
+    journal = [
+        asked(0, 503), asked(0.1, content=b"b"), asked(1), asked(2), asked(3, None), asked(4, 400)
+    ]  # fmt: skip
+    attempts = [[e.elapsed for e in call.attempts] for call in calls_of(journal, WINDOW)]
+    assert attempts == [[0, 1], [0.1], [2], [3, 4]]
+
+
+def test_a_call_reads_well():
+    (call,) = calls_of([asked(0, 503), asked(1, events=3, ending="client_left", rule="r")], WINDOW)
+    assert (len(call.attempts), call.status, call.rule, call.cancelled_after) == (2, 200, "r", 3)
+    assert call.request.user == "Hello!"
+    (whole,) = calls_of([asked(0)], WINDOW)
+    assert whole.cancelled_after is None
+
+
+def test_findings_are_weighed():
+    found = [Finding(code, "x") for code in ("gave_up", "no_backoff", "refused_request")]
+    weighty = weighed(found, frozenset({"refused_request"}), frozenset({"no_backoff"}))
+    assert [(one.code, one.severity) for one in weighty] == [
+        ("gave_up", "warning"),
+        ("no_backoff", "error"),
+    ]
+
+
+def test_every_code_has_a_case_or_is_no_conduct():
+    shown = {code for _, found in CASES.values() for code in found}
+    others = {
+        "unmatched_request", "unmet_step", "beyond_script", "template_failed", "refused_request",
+        "late_request",
+    }  # fmt: skip
+    assert shown | others == CODES
+    assert not shown & others
+    assert severity("mockgpt_bug", frozenset()) == "error"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ((), None),
+        ((("retry-after", "3"),), 3.0),
+        ((("retry-after", "3"), ("retry-after-ms", "250")), 0.25),
+        ((("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT"),), None),
+    ],
+)
+def test_retry_after(headers, seconds):
+    assert Sent(status=429, headers=headers).retry_after == seconds
