@@ -240,6 +240,21 @@ def test_replies_are_of_calls_and_attempts(chat):
         assert chat(mock, "b") == "at last"
 
 
+def test_templates_and_files_are_checked_and_read_as_those_of_scenarios(chat, tmp_path):
+    (tmp_path / "answer.txt").write_bytes(b"From a file\r\n")
+    with MockGPT() as mock:
+        city = mock.on(user=matches(r"in (?P<city>\w+)"))
+        city.reply(template="Sunny in {{ city }}").then(file=str(tmp_path / "answer.txt"))
+        assert [chat(mock, "in Oslo"), chat(mock, "in Bonn")] == [
+            "Sunny in Oslo",
+            "From a file\r\n",
+        ]
+        with pytest.raises(ScenarioError, match=r"rules\[0\].reply.template: expected"):
+            city.reply(template="{{ country }}")
+        with pytest.raises(ScenarioError, match=r"rules\[0\].reply.file: expected a text file"):
+            city.reply(file=str(tmp_path / "none.txt"))
+
+
 def test_a_rule_may_be_changed_and_its_calls_go_on(chat):
     with MockGPT() as mock:
         rule = mock.on(user=glob("?")).reply("one").then("two")
