@@ -91,7 +91,6 @@ class MockGPT:
         self._thread: ServerThread | None = None
         self._url = ""
         self._seed = options.get("seed")
-        self._loaded = self._handler.engine.default.loaded
         self._server = Server(handler=self._handler, url=lambda: self.url, settle=self._settle)
         self._default = MockSession(self._server, self._handler.engine.default, self._seed)
         self._held = {DEFAULT}  # sessions that somebody looks after
@@ -127,7 +126,7 @@ class MockGPT:
         engine = self._handler.engine
         settings = settings_of(options, engine.settings)
         seed = options.get("seed", self._seed)
-        loaded = self._loaded
+        loaded = engine.loaded
         if scenarios:
             loaded = load_scenarios(scenarios, engine.service, seed=seed)
         elif seed is not None:

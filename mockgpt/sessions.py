@@ -22,7 +22,7 @@ from mockgpt.core.verdict import Finding, weighed
 from mockgpt.files.scenarios import dump, load_scenarios, spelt
 from mockgpt.keywords import WhenKeys
 from mockgpt.server.app import Handler
-from mockgpt.spelling import AnyOrder, Data, Expectation, Line, LiveRule, caller, keys_of
+from mockgpt.spelling import AnyOrder, Data, Expectation, LiveRule, caller, keys_of
 
 API_KEY = "sk-mock"  # any key will do; clients refuse to start without one
 
@@ -162,8 +162,7 @@ class MockSession:
             self._amend()
 
     def _spelt(self, kind: str, entries: Sequence[Data]) -> Scenario:
-        file, line = caller()
-        return spelt({kind: entries}, self._server.handler.engine.service, file, line)
+        return spelt({kind: entries}, self._server.handler.engine.service, caller())
 
     def _amend(self, steps: tuple[Step, ...] = ()) -> None:
         """Answer by the rules made so far and by these steps, too."""
@@ -183,7 +182,7 @@ class MockSession:
         loaded = {entry.id for _, entry in entries_of(self._session.loaded.scenario)}
         return loaded | {rule.id for rule in self._made}
 
-    def _named(self, name: str, kind: str, taken: set[str], line: Line) -> str:
+    def _named(self, name: str, kind: str, taken: set[str], line: str) -> str:
         """Return an id for a rule or step that has this one or none; it is taken from then on."""
         if name in taken:
             raise ValueError(
@@ -191,7 +190,7 @@ class MockSession:
             )
         name = name or next(one for n in count(1) if (one := f"{kind}-{n}") not in taken)
         taken.add(name)
-        self._places[name] = f"{line[0]}:{line[1]}"
+        self._places[name] = line
         return name
 
     def _answered(self, rule: str) -> tuple[Exchange, ...]:

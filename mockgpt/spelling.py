@@ -47,7 +47,6 @@ from mockgpt.files.scenarios import plain
 from mockgpt.keywords import ErrorKeys, FaultKeys, FaultKind, ReplyKeys, Said, WhenKeys
 
 Data = dict[str, Any]  # a mapping of the language, as YAML gives it
-Line = tuple[str, int]  # a file's name and a number from 1
 
 _RESERVED = {"any_": "any", "all_": "all", "not_": "not", "for_": "for"}
 
@@ -72,16 +71,14 @@ def glob(pattern: str, *, ignore_case: bool = False) -> TextMatch:
     return TextMatch(glob=pattern, ignore_case=ignore_case)
 
 
-def caller() -> Line:
-    """Return the line that called mockgpt."""
+def caller() -> str:
+    """Return the line that called mockgpt: a file's name and a number, such as test_it.py:12."""
     frame = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").startswith("mockgpt."):
         frame = frame.f_back
-    return (
-        ("Python", 1)
-        if frame is None
-        else (PurePath(frame.f_code.co_filename).name, frame.f_lineno)
-    )
+    if frame is None:
+        return "Python"
+    return f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}"
 
 
 def keys_of(given: Mapping[str, Any]) -> Data:
@@ -168,7 +165,7 @@ class Expectation(Struct, frozen=True):
     """
 
     data: Data
-    line: Line
+    line: str
 
     def reply(self, said: Said | None = None, **keys: Unpack[ReplyKeys]) -> "Expectation":
         """Answer so."""

@@ -138,7 +138,7 @@ def test_it_builds_the_values_that_yaml_does():
 
 def line(mock_call):
     """Return the line of the test that makes a call, as messages name it."""
-    return f"test_spelling.py:{mock_call.__code__.co_firstlineno}:1: "
+    return f"test_spelling.py:{mock_call.__code__.co_firstlineno}: "
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Scenarios, from shipped names, paths and values: several become one."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from itertools import count
@@ -177,11 +176,9 @@ def _read(source: str, service: Service) -> tuple[Document, Scenario, list[str]]
     return document, replace(scenario, name=scenario.name or path.stem), reading.files
 
 
-def spelt(data: dict[str, Any], service: Service, file: str, line: int) -> Scenario:
+def spelt(data: dict[str, Any], service: Service, line: str) -> Scenario:
     """Return the scenario that a line of Python spells: plain data, checked as a file's is."""
-    here = (line, 1)
-    document = Document(file, data, {(): here}, defaultdict(lambda: here), [])
-    return _converted(document, service, Reading(Path()))
+    return _converted(of_data(data, line), service, Reading(Path()))
 
 
 def _converted(document: Document, service: Service, reading: Reading) -> Scenario:
