@@ -68,9 +68,13 @@ class Calls:
         call.failed_at = None
         return call.latest
 
+    def counted(self, rule: str) -> int:
+        """Return how many calls of a rule there were."""
+        return self._counts.get(rule, 0)
+
     def begin(self, body: bytes, rule: str) -> Attempt:
         """Begin a new call of a rule."""
-        number = self._counts.get(rule, 0) + 1
+        number = self.counted(rule) + 1
         self._counts[rule] = number
         attempt = Attempt(rule, number, 1)
         self._open[body] = _Call(attempt)

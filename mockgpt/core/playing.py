@@ -58,6 +58,11 @@ class Play:
             return ApiError("script_over", {"calls": len(self.met)})
         return ApiError("no_rule_answers", {"why": explained(step, chosen, self._places)})
 
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The ids of the steps and rules that have answered nothing, in their order."""
+        return tuple(name for name in self._rules if not self.calls.counted(name))
+
     def rule(self, attempt: Attempt) -> Rule:
         """Return the rule, or the step as a rule, that an attempt belongs to."""
         return self._rules.get(attempt.rule, UNSCRIPTED)

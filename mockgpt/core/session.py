@@ -82,16 +82,16 @@ class Session:
     def amend(self, loaded: Loaded) -> None:
         """Answer by a scenario with other rules; those that were there stand where they stood."""
         self._use(loaded)
-        self._play.amend(loaded, self.settings.on_miss)
+        self.play.amend(loaded, self.settings.on_miss)
 
     def _use(self, loaded: Loaded) -> None:
         self.loaded = loaded
         scenario = loaded.scenario
-        self._seed = 0 if scenario.seed is UNSET else scenario.seed
+        self.seed = 0 if scenario.seed is UNSET else scenario.seed
         self._manner = responses.Manner(
             service=self._service,
             dialect=self.settings.dialect,
-            seed=self._seed,
+            seed=self.seed,
             speed=self.settings.speed,
         )
 
@@ -103,7 +103,7 @@ class Session:
         self._begin()
 
     def _begin(self) -> None:
-        self._play = Play(self.loaded, self.settings.on_miss)
+        self.play = Play(self.loaded, self.settings.on_miss)
         self._quotas = Quotas(self.loaded.scenario.limits)
 
     def findings(self) -> tuple[Finding, ...]:
@@ -111,7 +111,7 @@ class Session:
         scenario, settings = self.loaded.scenario, self.settings
         found = (
             *self._findings,
-            *unmet_steps(scenario.script, self._play.met, self.loaded.places),
+            *unmet_steps(scenario.script, self.play.met, self.loaded.places),
             *judged(tuple(self.journal), self.window),
         )
         allow, deny = settings.allow | {*scenario.allow}, settings.deny | {*scenario.deny}
@@ -186,7 +186,7 @@ class Session:
             sent = replace(sent, body=sent.body.replace(outcome.hidden.encode(), b"***"))
         exchange = replace(outcome.exchange, sent=sent, number=number)
         if outcome.attempt is not None:
-            self._play.calls.ended(exchange.content, outcome.attempt, sent, exchange.ended)
+            self.play.calls.ended(exchange.content, outcome.attempt, sent, exchange.ended)
         if outcome.granted is not None:
             outcome.granted.release(0 if exchange.usage is None else exchange.usage.total_tokens)
         self.journal.append(exchange)
@@ -250,7 +250,7 @@ class Session:
             api_keys=case.presented,
         )
         retries = case.exchange.retries
-        attempt = self._play.attempt(case.exchange.content, retries, asked, case.incoming.elapsed)
+        attempt = self.play.attempt(case.exchange.content, retries, asked, case.incoming.elapsed)
         if isinstance(attempt, ApiError):
             return self._refuse(case, attempt)
         outcome = self._reply_to(attempt, case, decoded, asked, endpoint=endpoint)
@@ -259,20 +259,20 @@ class Session:
     def _reply_to(
         self, attempt: Attempt, case: _Case, decoded: Decoded, asked: Asked, *, endpoint: Endpoint
     ) -> Outcome:
-        rule = self._play.rule(attempt)
-        reply = self._play.reply(attempt)
+        rule = self.play.rule(attempt)
+        reply = self.play.reply(attempt)
         if isinstance(reply, ApiError):
             return self._refuse(case, reply)
-        case = _with(case, **self._play.record(attempt))
+        case = _with(case, **self.play.record(attempt))
         makings = Makings(
-            seed=self._seed,
+            seed=self.seed,
             created=int(case.incoming.at),
             split=self.settings.split,
             embed=self._embed,
             defaults=self.loaded.scenario.defaults,
             call=attempt.call,
             attempt=attempt.attempt,
-            rule=self._play.named(rule),
+            rule=self.play.named(rule),
         )
         meant = meant_for(rule.when, asked)
         answer = make(reply, decoded, makings, meant=meant, occasion=case.key)
