@@ -188,6 +188,10 @@ class Expectation(Struct, frozen=True):
         """Let it be left out."""
         return self._with(optional=True)
 
+    def after(self, *ids: str) -> "Expectation":
+        """Let it come after other steps of the same `script`, by their ids."""
+        return self._with(after=list(ids))
+
     def _with(self, **more: Any) -> "Expectation":
         return Expectation({**self.data, **more}, self.line)
 

@@ -81,7 +81,7 @@ def test_it_builds_the_values_that_yaml_does():
             expect(user="a").error("overloaded", status=530),
             expect(user="b", id="b").reply(filler={"tokens": 3}).fault("drop", event=1),
         ),
-        expect().attempts(Reply(error="overloaded"), "ok").optional(),
+        expect().attempts(Reply(error="overloaded"), "ok").optional().after("b"),
     )
     text = """
         mockgpt: 1
@@ -99,6 +99,7 @@ def test_it_builds_the_values_that_yaml_does():
             expect: {}
             reply: {attempts: [{error: overloaded}, ok]}
             optional: true
+            after: [b]
         rules:
           - id: all
             when:

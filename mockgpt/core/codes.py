@@ -27,7 +27,7 @@ WarningCode = Literal[
     "drifting_retry",
     "secret_in_prompt",
 ]
-Code = ErrorCode | WarningCode
+Code = Literal[ErrorCode, WarningCode]
 
 BUG = "mockgpt_bug"
 # Of the errors that mockgpt answers for itself: what was not scripted, or came too late.

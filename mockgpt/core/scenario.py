@@ -5,6 +5,7 @@ A file (`files/scenarios.py`) and Python build the same values. What a rule asks
 """
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 
 from mockgpt.core.codes import Code, WarningCode
 from mockgpt.core.conditions import When, capture_names, condition_problems
-from mockgpt.core.entry import Entry, Place, Problem, path_of
+from mockgpt.core.entry import Entry, Place, Problem, did_you_mean, path_of
 from mockgpt.core.faults import fault_problems
 from mockgpt.core.limits import Limits
 from mockgpt.core.pace import Duration, pace_problems
@@ -57,6 +58,9 @@ class Step(Entry, frozen=True, kw_only=True):
         str | Reply | UnsetType, Meta(description="What to answer: a text or a mapping.")
     ] = UNSET
     optional: Annotated[bool, Meta(description="Whether it may be left out.")] = False
+    after: Annotated[
+        tuple[str, ...], Meta(description="Ids of steps that must have been met before it.")
+    ] = ()
     any_order: Annotated[
         "tuple[Step, ...] | UnsetType",
         Meta(description="Steps that may come in any order; with nothing else beside it."),
@@ -185,14 +189,15 @@ def due(script: tuple[Step, ...], met: frozenset[str]) -> tuple[Step, ...]:
     """Return the steps that the next request may meet, after those with these ids.
 
     They are those of the first step or group with something left to meet; an `optional` step
-    leaves also what comes after it. What a later step has passed is not due any more.
+    leaves also what comes after it. What a later step has passed is not due any more, and what
+    comes `after` others not yet.
     """
     items = [(step,) if step.any_order is UNSET else step.any_order for step in script]
     begun = [index for index, item in enumerate(items) if any(step.id in met for step in item)]
     found: list[Step] = []
     for item in items[begun[-1] if begun else 0 :]:
         left = [step for step in item if step.id not in met]
-        found += left
+        found += [step for step in left if met.issuperset(step.after)]
         if not all(step.optional for step in left):
             break
     return tuple(found)
@@ -211,6 +216,7 @@ def problems(scenario: Scenario, service: Service) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for index, step in enumerate(scenario.script):
         yield from _step_problems(step, ("script", index), service, seen, inner=False)
+    yield from _order_problems(scenario)
     for index, rule in enumerate(scenario.rules):
         place: Place = ("rules", index)
         yield from _id_problems(rule.id, place, seen)
@@ -234,6 +240,25 @@ def _names_file(reply: str | Reply | tuple[str | Reply, ...] | UnsetType) -> boo
     if isinstance(reply, tuple):
         return any(map(_names_file, reply))
     return isinstance(reply, Reply) and (reply.file is not UNSET or _names_file(reply.attempts))
+
+
+def _order_problems(scenario: Scenario) -> Iterator[Problem]:
+    """Yield what is `after` steps that are not there, or that can only come later."""
+    names = {step.id for step in steps_of(scenario.script) if step.id}
+    whole = numbered(scenario, count(1), count(1))
+    met: frozenset[str] = frozenset()
+    while more := {step.id for step in due(whole.script, met)}:
+        met |= more
+    for place, step in entries_of(whole):
+        if not isinstance(step, Step):
+            continue
+        unknown = [name for name in step.after if name not in names]
+        for name in unknown:
+            hint = did_you_mean(name, names)
+            yield (*place, "after"), f"expected ids of steps, found '{name}'{hint}"
+        if step.after and not unknown and step.id not in met:
+            found = ", ".join(step.after)
+            yield (*place, "after"), f"expected steps that may come before it, found {found}"
 
 
 def _id_problems(name: str, place: Place, seen: dict[str, str]) -> Iterator[Problem]:

@@ -3,7 +3,8 @@
 import pytest
 from msgspec import convert
 
-from mockgpt.core.scenario import Scenario, due
+from mockgpt.core.scenario import Scenario, due, problems
+from mockgpt.files.services import load_service
 
 PLAN = [
     {"id": "plan", "expect": {"user": {"contains": "plan"}}, "reply": "First, the weather."},
@@ -111,3 +112,36 @@ def test_a_reset_begins_the_script_anew(desk):
     assert ask("plan").said == "First, the weather."
     ask.engine.default.reset()
     assert ask("plan").said == "First, the weather."
+
+
+GROUP = [
+    {
+        "any_order": [
+            {"id": "search", "expect": {"user": "search"}, "reply": "found"},
+            {"id": "news", "expect": {"user": "news"}, "reply": "none"},
+            {"id": "sum up", "expect": {"user": "sum"}, "reply": "so", "after": ["search"]},
+        ]
+    }
+]
+
+
+def test_a_step_comes_after_those_that_cause_it(desk):
+    ask = desk(scripted(GROUP))
+    assert "due is step 'search'" in ask("sum").error["message"]
+    assert [ask(text).said for text in ("search", "sum", "news")] == ["found", "so", "none"]
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [
+        (["serch"], "expected ids of steps, found 'serch'; did you mean 'search'?"),
+        (["sum up"], "expected steps that may come before it, found sum up"),
+        (["later"], "expected steps that may come before it, found later"),
+    ],
+)
+def test_what_cannot_come_before_is_refused(after, message):
+    group = [GROUP[0]["any_order"][0], {**GROUP[0]["any_order"][2], "after": after}]
+    later = {"id": "later", "expect": {}, "reply": "x"}
+    scenario = scripted([{"any_order": group}, later])
+    found = [text for _, text in problems(scenario, load_service("pgpt"))]
+    assert found == [message]
