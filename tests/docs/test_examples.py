@@ -1,0 +1,21 @@
+"""The examples: their own tests pass, and every finding has a mistake that shows it."""
+
+import re
+
+from mockgpt.core.codes import CODES
+
+
+def test_the_chat_client_s_tests_pass(root, pytester, monkeypatch):
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    folder = root / "examples" / "chat-client"
+    for file in folder.iterdir():
+        if file.is_file():
+            (pytester.path / file.name).write_bytes(file.read_bytes())
+    result = pytester.runpytest_subprocess("--strict-markers", timeout=100)
+    result.assert_outcomes(passed=26)
+
+
+def test_every_finding_has_its_mistake(root):
+    careless = (root / "examples/chat-client/careless.py").read_text("utf-8")
+    mistakes = set(re.findall(r"def ([a-z]\w+)\(", careless)) - {"close"}
+    assert mistakes == CODES - {"template_failed"}  # which is the scenario's own mistake
