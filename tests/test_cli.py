@@ -116,7 +116,11 @@ def test_explain_takes_headers_from_a_variable(scenario):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["explain", "nothing", "-"], 2, "Error: expected a shipped scenario (documentation"),
+        (
+            ["explain", "nothing", "-"],
+            2,
+            "Error: expected a shipped scenario (chat-bot, content-filter",
+        ),
         (["explain", "documentation", "nowhere.json"], 2, "No such file or directory"),
         (["explain", "documentation", "-"], 2, "Error: expected JSON, found an error"),
         (
@@ -124,7 +128,7 @@ def test_explain_takes_headers_from_a_variable(scenario):
             2,
             "expected 'name: value', found 'a'",
         ),
-        (["serve", "nothing"], 2, "Error: expected a shipped scenario (documentation"),
+        (["serve", "nothing"], 2, "Error: expected a shipped scenario (chat-bot, content-filter"),
         (["serve", "--service", "nothing"], 2, "Error: expected a service's name (pgpt)"),
         (["serve", "--listen", "nowhere"], 2, "expected HOST:PORT with a port from 0 to 65535"),
         (["serve", "--listen", ":99999"], 2, "expected HOST:PORT with a port from 0 to 65535"),

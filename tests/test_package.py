@@ -33,7 +33,7 @@ def test_the_wheel_has_the_package_the_services_and_the_scenarios(wheel, root):
         for path in (root / "mockgpt").rglob("*")
         if path.suffix in (".py", ".yaml", ".typed")
     }
-    scenarios = {f"mockgpt/scenarios/{path.name}" for path in (root / "scenarios").glob("*.yaml")}
+    scenarios = {f"mockgpt/scenarios/{path.name}" for path in (root / "scenarios").iterdir()}
     assert names == source | scenarios
     assert "mockgpt/py.typed" in names
 
