@@ -10,7 +10,15 @@ import pytest
 
 from mockgpt import MockGPT
 from mockgpt.cli import main
-from mockgpt.core.faults import Fault
+from mockgpt.core.bodies import _OPERATORS
+from mockgpt.core.conditions import TextMatch, When
+from mockgpt.core.faults import Fault, Place
+from mockgpt.core.limits import Limits
+from mockgpt.core.pace import Pace
+from mockgpt.core.replies import ErrorReply, Reply
+from mockgpt.core.scenario import Rule, Scenario, Step
+from mockgpt.files.scenarios import shipped
+from mockgpt.files.services import load_service
 from mockgpt.options import Options
 
 _BLOCK = re.compile(r"^(?:<!-- ([\w ]+) -->\n)?```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -71,13 +79,13 @@ def test_the_tests_pass(blocks, pytester, monkeypatch):
 
 
 def test_the_python_prints_what_its_comments_say(blocks, tmp_path):
-    (code,) = marked(blocks, "python")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        capture_output=True, text=True, timeout=60, check=True, cwd=tmp_path,
-    )  # fmt: skip
-    said = re.findall(r"print\(.*\)  # (.*)", code)
-    assert done.stdout.splitlines() == [line.strip('"') for line in said]
+    for code in marked(blocks, "python"):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code],
+            capture_output=True, text=True, timeout=60, check=True, cwd=tmp_path,
+        )  # fmt: skip
+        said = re.findall(r"print\(.*\)  # (.*)", code)
+        assert done.stdout.splitlines() == [line.strip('"') for line in said]
 
 
 def test_the_scenario_answers_as_it_reads(blocks, tmp_path):
@@ -97,13 +105,16 @@ def test_the_scenario_answers_as_it_reads(blocks, tmp_path):
 def test_the_retries_go_as_it_reads(blocks, tmp_path):
     (text,) = marked(blocks, "retries")
     (tmp_path / "retries.yaml").write_text(text, "utf-8")
+    question = "How is the weather in Oslo?"
     with MockGPT(tmp_path / "retries.yaml", speed=100) as mock:
-        assert ask(mock, "a")["error"]["type"] == "requests"
+        assert ask(mock, question)["error"]["type"] == "requests"
         with pytest.raises(subprocess.CalledProcessError):
-            ask(mock, "a")
-        assert ask(mock, "a")["choices"][0]["message"]["content"] == "It came through."
+            ask(mock, question)
+        answer = ask(mock, question)["choices"][0]["message"]["content"]
+        assert answer == "Oslo is sunny, at attempt 3."
         for _ in range(2):
-            assert ask(mock, "a")["choices"][0]["message"]["content"] == "One word at a time"
+            answer = ask(mock, question)["choices"][0]["message"]["content"]
+            assert answer == "One word at a time"
         assert [(e.call, e.attempt) for e in mock.journal] == [
             (1, 1),
             (1, 2),
@@ -114,18 +125,80 @@ def test_the_retries_go_as_it_reads(blocks, tmp_path):
         mock.check(allow=["retry_after_ignored"])  # this client waits for nothing
 
 
-def test_the_table_has_every_fault_and_its_options(root):
-    rows = re.findall(
-        r"^\| (`[\w`, ]+) \| .* \| (.*)\|$", (root / "README.md").read_text("utf-8"), re.MULTILINE
-    )
-    shown = {
-        kind: set(re.findall(r"`(\w+)`", options))
-        for kinds, options in rows
-        for kind in re.findall(r"`(\w+)`", kinds)
+TABLES = {  # types of the language whose keys are a table's rows, by the head of its first column
+    "scenario": Scenario, "rule": Rule, "when": When, "text": TextMatch, "reply": Reply,
+    "error": ErrorReply, "pace": Pace, "limits": Limits, "step": Step,
+}  # fmt: skip
+FAULTS = {fault.__struct_config__.tag: fault for fault in get_args(Fault)}
+OF_ALL_FAULTS = {"chance", "on_call", "on_attempt"}
+_TABLE = re.compile(r"^\| (\S+) \|.*\n\|[-|]+\n((?:\|.*\n)+)", re.MULTILINE)
+_CODE = re.compile(r"`([^`]+)`")
+
+
+@pytest.fixture(scope="module")
+def tables(root):
+    """Return the README's tables by their first head: pairs of a row's keys and the rest of it."""
+    return {
+        head: [
+            (set(_CODE.findall(row.split("|")[1])), row.split("|", 2)[2])
+            for row in rows.splitlines()
+        ]
+        for head, rows in _TABLE.findall((root / "README.md").read_text("utf-8"))
     }
-    for fault in get_args(Fault):
-        options = {name.rstrip("_") for name in fault.__struct_fields__}
-        assert options - {"chance", "on_call", "on_attempt"} <= shown[fault.__struct_config__.tag]
+
+
+def held(language, kind, key):
+    """Return what a key may hold: texts, and the keys of types that have no table of their own."""
+    values, keys = set(), set()
+    for one in language[kind][key]:
+        if not isinstance(one, type):
+            values.add(str(one))
+        elif one not in TABLES.values() and one not in FAULTS.values():
+            keys |= language[one].keys()
+            for name in language[one]:
+                inner_values, inner_keys = held(language, one, name)
+                values |= inner_values
+                keys |= inner_keys
+    return values, keys
+
+
+@pytest.mark.parametrize("head", TABLES)
+def test_the_tables_have_every_key_of_the_language(head, tables, language):
+    kind, rows = TABLES[head], tables[head]
+    assert sorted(key for keys, _ in rows for key in keys) == sorted(language[kind])
+    for keys, rest in rows:
+        found = [held(language, kind, key) for key in keys]
+        values, inner = (set().union(*sets) for sets in zip(*found, strict=True))
+        assert values <= set(_CODE.findall(rest)), keys
+        braces = re.findall(r"\{([\w, ]+)\}", rest)
+        assert {name for text in braces for name in text.split(", ")} == inner, keys
+
+
+def test_the_table_has_every_fault_and_its_options(tables, language):
+    (_, shared), *rows = tables["fault"]
+    assert set(_CODE.findall(shared)) == OF_ALL_FAULTS
+    assert sorted(kind for kinds, _ in rows for kind in kinds) == sorted(FAULTS)
+    for kinds, rest in rows:
+        shown = set(_CODE.findall(rest.split("|")[1]))
+        for kind in kinds:
+            options = language[FAULTS[kind]].keys() - OF_ALL_FAULTS
+            values = {v for one in options for v in language[FAULTS[kind]][one] if v is not Place}
+            assert options | values == shown, kind
+
+
+def test_the_places_of_faults_and_the_operators_of_bodies_are_told(root, language):
+    text = (root / "README.md").read_text("utf-8")
+    assert all(f"`{{{key}: N}}`" in text for key in language[Place])
+    assert all(f"`{name}`" in text for name in _OPERATORS)
+
+
+def test_the_error_presets_are_the_service_s(tables):
+    (told,) = (rest for keys, rest in tables["error"] if keys == {"preset"})
+    assert set(_CODE.findall(told)) <= load_service("pgpt").presets
+
+
+def test_every_shipped_scenario_has_a_line(tables):
+    assert sorted(name for names, _ in tables["name"] for name in names) == sorted(shipped())
 
 
 def ask(mock, text):
@@ -163,17 +236,29 @@ def test_python_takes_the_command_s_options():
     assert {name + "s" if name == "api_key" else name for name in command} == python
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "SECURITY.md"])
+PAGES = ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "SECURITY.md"]
+PAGES += ["docs/tutorial.md", "docs/tutorial.zh-CN.md", "docs/clients-and-faults.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page, root):
-    for target in re.findall(r"\]\(([^)#]+)\)", (root / page).read_text("utf-8")):
-        assert target.startswith("https://") or (root / target).exists(), target
+    """To files that are there, and to headings that the page has."""
+    text = (root / page).read_text("utf-8")
+    headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    for path, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
+        if not path:
+            assert anchor in anchors
+        elif not path.startswith("https://"):
+            assert ((root / page).parent / path).exists(), path
 
 
-def test_the_chinese_readme_has_the_same_blocks_and_options(blocks, root):
+def test_the_chinese_readme_has_the_same_blocks_headings_and_tables(blocks, root):
     chinese = (root / "README.zh-CN.md").read_text("utf-8")
     assert _BLOCK.findall(chinese) == blocks
     english = (root / "README.md").read_text("utf-8")
-    heading = re.compile("^#+ ", re.MULTILINE)
-    assert len(heading.findall(chinese)) == len(heading.findall(english))
-    cell = re.compile(r"^\| (`-.*?) \| ", re.MULTILINE)
-    assert cell.findall(chinese) == cell.findall(english)
+    heading = re.compile("^(#+) ", re.MULTILINE)
+    assert heading.findall(chinese) == heading.findall(english)
+    row = re.compile(r"^\|.*", re.MULTILINE)
+    codes = [[sorted(_CODE.findall(one)) for one in row.findall(p)] for p in (chinese, english)]
+    assert codes[0] == codes[1]

@@ -1,4 +1,7 @@
-"""docs/clients-and-faults.md says what each client does under each fault; this is where it is seen."""
+"""docs/clients-and-faults.md says what each client does under each fault; this is where it is seen.
+
+The READMEs have the table of streams in short, made from that page.
+"""
 
 import re
 from typing import get_args
@@ -74,6 +77,22 @@ WHOLE = (
 )
 TABLES = {"fault in a stream": STREAMED, "fault in a whole answer": WHOLE}
 
+# The READMEs' columns, by the page's; and their words, by what the page's cells have in them.
+SHORT_CLIENTS = {
+    "openai 0.28.1": ("Python 0.28.1",),
+    "openai 3.x": ("Python 3",),
+    "node": ("Node 6.49", "Node 4.104"),
+}
+SHORT_WORDS = {
+    "unnoticed": ("unnoticed", "未察觉"),
+    "time-out": ("time-out", "超时"),
+    "**hangs**": ("**hangs**", "**挂起**"),
+    "**wrong text**": ("**wrong text**", "**文本错误**"),
+    "**no finish reason**": ("**no finish reason**", "**没有结束原因**"),
+    "`": ("exception", "异常"),
+}
+READMES = (("README.md", "fault in a stream", " or "), ("README.zh-CN.md", "流中的故障", "或"))
+
 TEXT = "Hello, 世界! How may I help?"
 BEFORE = "Hello, "  # what four events carry: the role, and three tokens
 SILENT = ("latency", "stall", "disconnect", "truncate_body")  # where a client may wait for ever
@@ -145,6 +164,23 @@ def written(page, cells):
     return _TABLE.sub(lambda _: tables.pop(0), page)
 
 
+def short(page, title, comma, language):
+    """Return the table of streams in short: a row for each kind of fault, what clients may do."""
+    cells = read(page)
+    kinds = {}
+    for row in STREAMED:
+        kinds.setdefault(row.partition(" ")[0], []).append(cells[row, True])
+    lines = [[title, *SHORT_CLIENTS], ["---"] * (1 + len(SHORT_CLIENTS))]
+    for kind, rows in kinds.items():
+        line = [f"`{kind}`"]
+        for clients in SHORT_CLIENTS.values():
+            met = [row[place] for row in rows for place in map([*CLIENTS].index, clients)]
+            said = [next(w[language] for part, w in SHORT_WORDS.items() if part in m) for m in met]
+            line.append(comma.join(dict.fromkeys(said)))
+        lines.append(line)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 @pytest.fixture
 def path(root):
     return root / "docs/clients-and-faults.md"
@@ -174,3 +210,14 @@ def test_the_page_has_these_tables_and_every_kind_of_fault(path):
     assert written(page, read(page)) == page
     kinds = {kind.__struct_config__.tag for kind in get_args(Fault)}
     assert {row.partition(" ")[0] for row in STREAMED + WHOLE} == kinds
+
+
+@pytest.mark.parametrize("language", range(len(READMES)))
+def test_the_readmes_have_the_table_of_streams_in_short(language, path, root, request):
+    name, title, comma = READMES[language]
+    wanted = short(path.read_text("utf-8"), title, comma, language)
+    table = re.compile(rf"^\| {title} \|.*\n(?:\|.*\n)+", re.MULTILINE)
+    readme = root / name
+    if request.config.getoption("--write-fixtures"):
+        readme.write_text(table.sub(lambda _: wanted, readme.read_text("utf-8")), "utf-8")
+    assert table.findall(readme.read_text("utf-8")) == [wanted]
