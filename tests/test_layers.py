@@ -1,6 +1,7 @@
 """The laws of the architecture, read off the source."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -154,6 +155,17 @@ def test_modules_stay_readable():
     for name, path in MODULES.items():
         if name != "mockgpt.core.token_tables":
             assert len(path.read_text("utf-8").splitlines()) <= 300, name
+
+
+def test_contributing_has_every_module(root):
+    page = (root / "CONTRIBUTING.md").read_text("utf-8")
+    table = page.partition("| modules | idea |\n|---|---|\n")[2].partition("\n\n")[0]
+    told = []
+    for row in table.splitlines():
+        first, *others = re.findall(r"`([\w/.]+)`", row.split("|")[1])
+        told += [first, *(f"{Path(first).parent}/{other}".removeprefix("./") for other in others)]
+    written = {str(path.relative_to(PACKAGE)) for path in MODULES.values()}
+    assert sorted(told) == sorted(n for n in written if "__" not in n)
 
 
 @pytest.mark.parametrize("name", sorted(set(MODULES) - {"mockgpt.__main__"}))
