@@ -24,6 +24,9 @@ def check(tmp_path, monkeypatch):
     (tmp_path / "inner/dubious.yml").write_text(DUBIOUS)
     (tmp_path / "inner/workflow.yaml").write_text("on: push\n")
     (tmp_path / "empty").mkdir()
+    for elsewhere in (".venv/lib", "node_modules/x"):
+        (tmp_path / "inner" / elsewhere).mkdir(parents=True)
+        (tmp_path / "inner" / elsewhere / "other.yaml").write_text(BROKEN)
 
     def run(*arguments, **env):
         env = {"GITHUB_ACTIONS": None, **env}

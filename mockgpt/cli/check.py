@@ -61,12 +61,21 @@ def _files(path: str) -> Iterator[str]:
         return
     found = [
         str(file)
-        for file in sorted(folder.rglob("*"))
+        for file in _below(folder)
         if file.suffix in (".yaml", ".yml") and _SCENARIO.search(file.read_text("utf-8", "replace"))
     ]
     if not found:
         raise Unusable(f"{path}: expected .yaml files with a line 'mockgpt: 1', found none")
     yield from found
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder, but for hidden folders and installed packages."""
+    for path in sorted(folder.iterdir()):
+        if not path.is_dir():
+            yield path
+        elif not path.name.startswith(".") and path.name != "node_modules":
+            yield from _below(path)
 
 
 def _annotation(complaint: "Complaint") -> str:
