@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mockgpt.core.conditions import TextMatch, When
     from mockgpt.core.exchange import Exchange
+    from mockgpt.core.records import Record
     from mockgpt.core.replies import Reply
+    from mockgpt.core.reports.har import har
+    from mockgpt.core.reports.lines import json_lines
+    from mockgpt.core.reports.transcript import transcript
     from mockgpt.core.scenario import Rule, Scenario
     from mockgpt.files.documents import ScenarioError
+    from mockgpt.files.reports import write_reports
     from mockgpt.mock import MockGPT, create_app
     from mockgpt.sessions import MockSession
     from mockgpt.spelling import any_order, contains, equals, expect, glob, matches
@@ -31,7 +36,12 @@ _HOMES = {
     "glob": "mockgpt.spelling",
     "matches": "mockgpt.spelling",
     "Exchange": "mockgpt.core.exchange",
+    "Record": "mockgpt.core.records",
     "Reply": "mockgpt.core.replies",
+    "har": "mockgpt.core.reports.har",
+    "json_lines": "mockgpt.core.reports.lines",
+    "transcript": "mockgpt.core.reports.transcript",
+    "write_reports": "mockgpt.files.reports",
     "Rule": "mockgpt.core.scenario",
     "Scenario": "mockgpt.core.scenario",
     "ScenarioError": "mockgpt.files.documents",
@@ -42,6 +52,7 @@ __all__ = [
     "Exchange",
     "MockGPT",
     "MockSession",
+    "Record",
     "Reply",
     "Rule",
     "Scenario",
@@ -55,7 +66,11 @@ __all__ = [
     "equals",
     "expect",
     "glob",
+    "har",
+    "json_lines",
     "matches",
+    "transcript",
+    "write_reports",
 ]
 
 if not TYPE_CHECKING:  # a type checker is to know the names, and no others

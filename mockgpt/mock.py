@@ -13,6 +13,7 @@ from mockgpt.core.chains import Call
 from mockgpt.core.clock import Clock
 from mockgpt.core.engine import DEFAULT, Engine
 from mockgpt.core.exchange import Journal
+from mockgpt.core.records import Record
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.settings import Settings
 from mockgpt.core.verdict import Finding
@@ -184,6 +185,10 @@ class MockGPT:
     def last(self) -> Call:
         """The last call of the default session. Raises IndexError where there is none."""
         return self._default.last
+
+    def record(self, name: str = "", outcome: str = "") -> Record:
+        """Return all that reports of the default session are made of, as `MockSession.record`."""
+        return self._default.record(name, outcome)
 
     def check(self, allow: Collection[str] = (), deny: Collection[str] = ()) -> None:
         """Raise AssertionError for what should not have happened, such as a refused request.

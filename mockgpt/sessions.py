@@ -16,6 +16,7 @@ from mockgpt.core.chains import Call, calls_of
 from mockgpt.core.codes import CODES
 from mockgpt.core.engine import DEFAULT
 from mockgpt.core.exchange import Exchange, Journal
+from mockgpt.core.records import Record, record_of
 from mockgpt.core.scenario import Scenario, Step, entries_of
 from mockgpt.core.session import Session
 from mockgpt.core.verdict import Finding, weighed
@@ -90,6 +91,12 @@ class MockSession:
     def last(self) -> Call:
         """The last call. Raises IndexError where there is none."""
         return self.calls[-1]
+
+    def record(self, name: str = "", outcome: str = "") -> Record:
+        """Return all that reports are made of, by the name and outcome of a test."""
+        self._server.settle()
+        with self._server.handler.lock:
+            return record_of(self._session, name, outcome)
 
     def check(self, allow: Collection[str] = (), deny: Collection[str] = ()) -> None:
         """Raise AssertionError for what should not have happened; see `MockGPT.check`."""

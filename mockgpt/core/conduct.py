@@ -22,9 +22,10 @@ _JITTER = 0.02  # the share by which waits must differ to be no constants
 _WAITS = 3  # that look alike before they are called constant
 _STALL = 1.0  # seconds of silence within a stall
 _CALLS = 5  # that a connection should have been used for again
-_SECRETS = re.compile(
+SECRETS = re.compile(
     r"\bsk-(?!mock)(?:proj-)?[A-Za-z0-9_-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}"
-    r"|\bxox[abpr]-[A-Za-z0-9-]{10,}|\bAIza[0-9A-Za-z_-]{35}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|\bxox[abpr]-[A-Za-z0-9-]{10,}|\bAIza[0-9A-Za-z_-]{35}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\\+[nr]|[A-Za-z0-9+/=\s])*"  # also within JSON
 )
 
 
@@ -186,6 +187,6 @@ def _sent_amiss(exchanges: Sequence[Exchange]) -> Iterator[Shown]:
             )
             yield Shown("unsupported_parameter", message, (exchange,))
         texts = () if exchange.request is None else exchange.request.texts
-        if any(_SECRETS.search(text) for text in texts if isinstance(text, str)):
+        if any(SECRETS.search(text) for text in texts if isinstance(text, str)):
             message = "the request's text has what looks like a key; keep secrets out of prompts"
             yield Shown("secret_in_prompt", message, (exchange,))

@@ -26,6 +26,7 @@ from mockgpt.server.views import ErrorDetail, ErrorView
 ROOT = "/_mockgpt"
 JSON = "application/json"
 YAML = "application/yaml"
+LINES = "application/x-ndjson"
 
 _BODY_TOO_LARGE = "body_too_large"
 
@@ -70,6 +71,7 @@ class Operation(Struct, frozen=True):
     act: Callable[[Call[Any, Any]], Any]
     status: int = 200
     accepts: tuple[str, ...] = (JSON,)  # media types of the body
+    gives: str = JSON  # the media type of the answer; of another one `act` returns the bytes
 
     @property
     def parameters(self) -> type[Struct]:
@@ -163,17 +165,18 @@ def answer(incoming: Incoming, of: Controlled, operations: tuple[Operation, ...]
         result = operation.act(Call(of, parameters, body))
     except ControlError as refused:
         return _refused(refused)
-    return _json(operation.status, result)
+    body = json_bytes(result) if operation.gives == JSON else result
+    return _told(operation.status, operation.gives, body)
 
 
 def _refused(refused: ControlError) -> Plan:
     detail = ErrorDetail(message=refused.message, errors=refused.errors)
-    return _json(refused.status, ErrorView(error=detail), refused.headers)
+    return _told(refused.status, JSON, json_bytes(ErrorView(error=detail)), refused.headers)
 
 
-def _json(status: int, value: Any, headers: Headers = ()) -> Plan:
-    own = (("content-type", JSON), ("cache-control", "no-store"))
-    return whole(status, (*own, ("x-content-type-options", "nosniff"), *headers), json_bytes(value))
+def _told(status: int, media: str, body: bytes, headers: Headers = ()) -> Plan:
+    own = (("content-type", media), ("cache-control", "no-store"))
+    return whole(status, (*own, ("x-content-type-options", "nosniff"), *headers), body)
 
 
 def _found(

@@ -7,7 +7,7 @@ import msgspec
 
 from mockgpt import __version__
 from mockgpt.core.scenario import Scenario
-from mockgpt.server.control import ROOT, YAML, Operation
+from mockgpt.server.control import JSON, ROOT, YAML, Operation
 from mockgpt.server.parameters import REFERENCE
 from mockgpt.server.views import ErrorView
 
@@ -57,8 +57,10 @@ def _operation(
             for name, schema in parameters["properties"].items()
         ],
         "responses": {
-            str(row.status): _content("Done.", result),
-            "4XX": _content("Refused: what is to be mended.", error),
+            str(row.status): _content(
+                "Done.", row.gives, result if row.gives == JSON else {"type": "string"}
+            ),
+            "4XX": _content("Refused: what is to be mended.", JSON, error),
         },
     }
     if row.body is not type(None):
@@ -70,5 +72,5 @@ def _operation(
     return found
 
 
-def _content(description: str, schema: Any) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+def _content(description: str, media: str, schema: Any) -> dict[str, Any]:
+    return {"description": description, "content": {media: {"schema": schema}}}

@@ -3,16 +3,19 @@
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from mockgpt import __version__
 from mockgpt.core.entry import did_you_mean
 from mockgpt.core.exchange import Exchange
 from mockgpt.core.pace import seconds
+from mockgpt.core.reports.data import ExchangeView, exchange_view
+from mockgpt.core.reports.har import har
+from mockgpt.core.reports.lines import json_lines
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.session import Session
-from mockgpt.server.control import JSON, YAML, Call, ControlError, Controlled, Operation
+from mockgpt.server.control import JSON, LINES, YAML, Call, ControlError, Controlled, Operation
 from mockgpt.server.openapi import described
 from mockgpt.server.parameters import (
     Advance,
@@ -29,14 +32,12 @@ from mockgpt.server.parameters import (
 )
 from mockgpt.server.views import (
     ClockView,
-    ExchangeView,
     FindingList,
     Health,
     JournalPage,
     SessionList,
     SessionView,
     clock_view,
-    exchange_view,
     finding_list,
     session_view,
 )
@@ -155,6 +156,16 @@ def journal(call: Call[OfJournal, None]) -> JournalPage:
     return JournalPage(exchanges=tuple(page), next=last, dropped=kept.dropped)
 
 
+def journal_har(call: Call[OfSession, None]) -> Raw:
+    """Show a session's journal as an HTTP archive (HAR 1.2), for browsers' developer tools."""
+    return Raw(har(_session(call.of, call.parameters.session).journal))
+
+
+def journal_lines(call: Call[OfSession, None]) -> bytes:
+    """Show a session's journal as JSON Lines: the exchanges, one on each line."""
+    return b"".join(json_lines(_session(call.of, call.parameters.session).journal))
+
+
 def findings(call: Call[OfSession, None]) -> FindingList:
     """Tell what should not have happened in a session, and what should have but did not."""
     return finding_list(_session(call.of, call.parameters.session))
@@ -196,6 +207,8 @@ OPERATIONS = (
     Operation("POST", "/sessions/{name}/reset", reset_session),
     Operation("DELETE", "/sessions/{name}", close_session),
     Operation("GET", "/journal", journal),
+    Operation("GET", "/journal.har", journal_har),
+    Operation("GET", "/journal.jsonl", journal_lines, gives=LINES),
     Operation("GET", "/findings", findings),
     Operation("GET", "/clock", get_clock),
     Operation("POST", "/clock", advance_clock),
