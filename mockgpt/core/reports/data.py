@@ -4,7 +4,7 @@ The control API shows the same, and its description follows from these types.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -12,10 +12,13 @@ from msgspec import Meta, Raw, Struct
 from mockgpt import __version__
 from mockgpt.core.codes import Severity
 from mockgpt.core.encode.sse import json_bytes
-from mockgpt.core.exchange import Chosen, Exchange, Sent
+from mockgpt.core.exchange import Chosen, Ending, Exchange, Write
+from mockgpt.core.plan import Headers
 from mockgpt.core.records import Record
 from mockgpt.core.reports.wording import hidden
 from mockgpt.core.verdict import Finding
+
+T = TypeVar("T", bound=Struct)
 
 
 class UsageView(Struct, frozen=True, kw_only=True):
@@ -24,6 +27,21 @@ class UsageView(Struct, frozen=True, kw_only=True):
     prompt_tokens: int
     completion_tokens: int | None
     total_tokens: int
+
+
+class SentView(Struct, frozen=True, kw_only=True):
+    """What was really sent."""
+
+    status: int
+    headers: Headers
+    body: Annotated[Any, Meta(description="Its first 64 KiB: JSON where that is JSON, else text.")]
+    events: int
+    chunks: Annotated[int, Meta(description="How many writes there were.")]
+    bytes: int
+    seconds: float
+    silence: Annotated[float, Meta(description="The longest wait, in seconds.")]
+    ending: Ending
+    writes: Annotated[tuple[Write, ...], Meta(description="The first 1,000.")]
 
 
 class ExchangeView(Struct, frozen=True, kw_only=True):
@@ -55,7 +73,7 @@ class ExchangeView(Struct, frozen=True, kw_only=True):
     message: Annotated[str, Meta(description="What the client was told.")]
     usage: UsageView | None
     bug: Annotated[str | None, Meta(description="What mockgpt itself failed with.")]
-    sent: Sent | None
+    sent: SentView | None
 
 
 class FindingView(Struct, frozen=True, kw_only=True):
@@ -99,39 +117,36 @@ def report_json(records: Sequence[Record]) -> bytes:
 
 def exchange_view(exchange: Exchange) -> ExchangeView:
     """Show an exchange."""
-    same = {
-        name: getattr(exchange, name)
-        for name in ExchangeView.__struct_fields__
-        if name not in ("body", "bug", "usage")
-    }
-    return ExchangeView(
+    sent = exchange.sent
+    return _view(
+        ExchangeView,
+        exchange,
         body=_body(exchange.body),
         bug=None if exchange.bug is None else repr(exchange.bug),
-        usage=msgspec.convert(exchange.usage, UsageView | None, from_attributes=True),
-        **same,
+        usage=None if exchange.usage is None else _view(UsageView, exchange.usage),
+        sent=None if sent is None else _view(SentView, sent, body=_body(sent.body)),
     )
 
 
 def finding_view(finding: Finding) -> FindingView:
     """Show a finding."""
-    return FindingView(
-        code=finding.code,
-        message=finding.message,
-        severity=finding.severity,
-        exchanges=tuple(exchange.number for exchange in finding.exchanges),
-    )
+    numbers = tuple(exchange.number for exchange in finding.exchanges)
+    return _view(FindingView, finding, exchanges=numbers)
 
 
 def _record_view(record: Record) -> RecordView:
-    shown = {"findings": finding_view, "exchanges": exchange_view}
-    same = {
-        name: getattr(record, name) for name in RecordView.__struct_fields__ if name not in shown
-    }
-    return RecordView(
+    return _view(
+        RecordView,
+        record,
         findings=tuple(map(finding_view, record.findings)),
         exchanges=tuple(map(exchange_view, record.exchanges)),
-        **same,
     )
+
+
+def _view(kind: type[T], of: Struct, **changed: Any) -> T:
+    """Return a view of a value: what is shown otherwise, all else as it has it."""
+    same = {name: getattr(of, name) for name in kind.__struct_fields__ if name not in changed}
+    return kind(**same, **changed)
 
 
 def _body(body: bytes) -> Raw | str:

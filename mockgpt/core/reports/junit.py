@@ -1,32 +1,42 @@
 """Records as JUnit XML, as CI systems read it."""
 
 from collections.abc import Sequence
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from mockgpt.core.records import Record
-from mockgpt.core.reports.wording import hidden, one_line
+from mockgpt.core.reports.transcript import transcript
+from mockgpt.core.reports.wording import heading, hidden, one_line
+
+_NAME, _MESSAGE = 200, 2_000  # characters
 
 
 def junit(records: Sequence[Record], *, suite: str, seconds: float) -> bytes:
-    """Return a suite with a test case for every record, which `seconds` passed in.
+    """Return a suite with a test case for every record; `seconds` is what all of it took.
 
-    A case fails by findings that are errors, or because its outcome is `failed`.
+    A case fails by its findings that are errors, or by itself where its outcome is `failed`.
     """
-    cases = [_case(record, suite) for record in records]
-    failures = sum(case.find("failure") is not None for case in cases)
-    counts = {"tests": str(len(cases)), "failures": str(failures), "errors": "0", "skipped": "0"}
-    root = ElementTree.Element("testsuites")
-    top = ElementTree.SubElement(
-        root, "testsuite", name=one_line(suite, 1_000), **counts, time=f"{seconds:.3f}"
-    )
-    top.extend(cases)
-    return hidden(ElementTree.tostring(root, encoding="unicode")).encode()
+    root = ET.Element("testsuites")
+    top = ET.SubElement(root, "testsuite", name=one_line(suite, _NAME), time=f"{seconds:.3f}")
+    for record in records:
+        top.append(_case(record, one_line(suite, _NAME)))
+    top.set("tests", str(len(records)))
+    top.set("failures", str(len(top.findall("testcase/failure"))))
+    return hidden(ET.tostring(root, encoding="unicode", xml_declaration=True)).encode()
 
 
-def _case(record: Record, suite: str) -> ElementTree.Element:
-    took = max((e.ended for e in record.exchanges), default=0.0) - min(
-        (e.elapsed for e in record.exchanges), default=0.0
-    )
-    return ElementTree.Element(
-        "testcase", classname=suite, name=one_line(record.name, 1_000), time=f"{took:.3f}"
-    )
+def _case(record: Record, suite: str) -> ET.Element:
+    seconds = max((exchange.ended for exchange in record.exchanges), default=0.0)
+    seconds -= min((exchange.elapsed for exchange in record.exchanges), default=0.0)
+    name = one_line(record.name or record.session, _NAME)
+    case = ET.Element("testcase", classname=suite, name=name, time=f"{seconds:.3f}")
+    told: dict[str, list[str]] = {"error": [], "warning": []}
+    for finding in record.findings:
+        text = one_line(finding.message, _MESSAGE)
+        told[finding.severity].append(f"{heading(finding)}: {text}")
+    errors, warnings = told["error"], told["warning"]
+    if errors or record.outcome == "failed":
+        first = errors[0] if errors else "the test itself failed"
+        ET.SubElement(case, "failure", message=first).text = transcript(record)
+    if warnings:
+        ET.SubElement(case, "system-out").text = "\n".join(warnings)
+    return case

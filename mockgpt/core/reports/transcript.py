@@ -1,5 +1,6 @@
 """A record as text for a terminal: findings first, then a line for every exchange."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from mockgpt.core.exchange import Exchange
@@ -7,54 +8,49 @@ from mockgpt.core.records import Record
 from mockgpt.core.reports.wording import (
     answerer,
     asked,
+    counted,
     heading,
     hidden,
     one_line,
     sending,
-    visible,
 )
-from mockgpt.core.verdict import Finding
 
-_ASKED, _MESSAGE, _SHORT = 60, 2_000, 100  # characters of a prompt and of a finding's message
+_ASKED, _NAME, _MESSAGE, _SHORT = 60, 200, 2_000, 100  # characters; the last: of a message again
 
 
 def transcript(record: Record, *, most: int = 40) -> str:
-    """Return what happened in a session; of many findings the first, of many exchanges the last."""
+    """Return what happened in a session: its first findings and its last exchanges, so many each."""
     return hidden("\n".join(_lines(record, most)))
 
 
 def _lines(record: Record, most: int) -> Iterator[str]:
-    outcome = f" ({record.outcome})" if record.outcome else ""
-    counts = f"{_count(record.exchanges, 'exchange')}, {_count(record.findings, 'finding')}"
-    yield f"{one_line(record.name or record.session, 200)}{one_line(outcome, 100)}: {counts}"
+    name = f"{record.name or record.session} {record.outcome and f'({record.outcome})'}"
+    requests = counted(len(record.exchanges), "request")
+    yield f"{one_line(name, _NAME)}: {requests}, {counted(len(record.findings), 'finding')}"
+    shows = defaultdict(list)
+    for finding in record.findings:
+        for exchange in finding.exchanges:
+            shows[exchange.number].append(finding)
     for finding in record.findings[:most]:
         yield f"  {heading(finding)}: {one_line(finding.message, _MESSAGE)}"
     if len(record.findings) > most:
-        yield f"  … and {len(record.findings) - most:,} more"
-    shown = record.exchanges[-most:] if most else ()
-    earlier = record.dropped + len(record.exchanges) - len(shown)
-    if earlier:
-        yield f"  … {earlier:,} earlier exchanges are left out"
-    for exchange in shown:
+        yield f"  … and {counted(len(record.findings) - most, 'more finding')}"
+    start = max(0, len(record.exchanges) - most)
+    if start + record.dropped:
+        yield f"  … {counted(start + record.dropped, 'earlier request')} left out"
+    for exchange in record.exchanges[start:]:
         yield _line(exchange, record.exchanges[0])
-        for finding in record.findings:
-            if any(exchange.number == one.number for one in finding.exchanges):
-                what = f"{finding.severity} {finding.code}"
-                yield f"       ! {what}: {one_line(finding.message, _SHORT)}"
+        for finding in shows[exchange.number]:
+            yield f"      {finding.severity} {finding.code}: {one_line(finding.message, _SHORT)}"
 
 
 def _line(exchange: Exchange, first: Exchange) -> str:
-    after = exchange.elapsed - first.elapsed
     what = exchange.endpoint or f"{exchange.method} {exchange.path}".strip() or "no HTTP"
     text = one_line(asked(exchange), _ASKED)
-    told = [f"  #{exchange.number} +{after:.3f}s {one_line(what, _ASKED)}"]
-    if text:
-        told.append(f'"{text}"')
-    told.append(f"-> {visible(answerer(exchange))}")
-    if exchange.faults:
-        told.append(f"[{', '.join(exchange.faults)}]")
-    return f"{' '.join(told)}: {sending(exchange.sent)}"
-
-
-def _count(things: tuple[Exchange | Finding, ...], name: str) -> str:
-    return f"{len(things):,} {name}{'' if len(things) == 1 else 's'}"
+    told = [
+        f"  #{exchange.number} +{exchange.elapsed - first.elapsed:.3f}s {one_line(what, _ASKED)}",
+        text and f'"{text}"',
+        f"-> {one_line(answerer(exchange), _NAME)}",
+        f"[{', '.join(exchange.faults)}]" if exchange.faults else "",
+    ]
+    return f"{' '.join(filter(None, told))}: {sending(exchange.sent)}"

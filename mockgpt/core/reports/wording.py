@@ -56,11 +56,15 @@ def sending(sent: Sent | None) -> str:
     """Return what was sent: status, writes, bytes, time and ending."""
     if sent is None:
         return "nothing sent: the connection was gone"
-    writes = f"{sent.chunks:,} write{'' if sent.chunks == 1 else 's'}"
     return (
-        f"{sent.status}, {writes}, {sent.bytes:,} bytes, {sent.seconds * 1000:,.0f} ms, "
+        f"{sent.status}, {counted(sent.chunks, 'write')}, {counted(sent.bytes, 'byte')}, {sent.seconds * 1000:,.0f} ms, "
         f"{_ENDINGS[sent.ending]}"
     )
+
+
+def counted(count: int, name: str) -> str:
+    """Return how many there are of what has a name."""
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
 def heading(finding: Finding) -> str:
