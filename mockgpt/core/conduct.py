@@ -22,10 +22,10 @@ _JITTER = 0.02  # the share by which waits must differ to be no constants
 _WAITS = 3  # that look alike before they are called constant
 _STALL = 1.0  # seconds of silence within a stall
 _CALLS = 5  # that a connection should have been used for again
-SECRETS = re.compile(
-    r"\bsk-(?!mock)(?:proj-)?[A-Za-z0-9_-]{20,}|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,}"
-    r"|\bxox[abpr]-[A-Za-z0-9-]{10,}|\bAIza[0-9A-Za-z_-]{35}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\\+[nr]|[A-Za-z0-9+/=\s])*"  # also within JSON
+SECRETS = re.compile(  # also within JSON, where a line before ends with the letters \n
+    r"(?:\b|(?<=\\[nrt]))(?:sk-(?!mock)(?:proj-)?[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}\b"
+    r"|gh[pousr]_[A-Za-z0-9]{36,}|xox[abpr]-[A-Za-z0-9-]{10,}|AIza[0-9A-Za-z_-]{35})"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\\+[nr]|[A-Za-z0-9+/=\s])*"
 )
 
 

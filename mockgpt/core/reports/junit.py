@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 from mockgpt.core.records import Record
 from mockgpt.core.reports.transcript import transcript
-from mockgpt.core.reports.wording import heading, hidden, one_line
+from mockgpt.core.reports.wording import heading, one_line
 
 _NAME, _MESSAGE = 200, 2_000  # characters
 
@@ -21,7 +21,8 @@ def junit(records: Sequence[Record], *, suite: str, seconds: float) -> bytes:
         top.append(_case(record, one_line(suite, _NAME)))
     top.set("tests", str(len(records)))
     top.set("failures", str(len(top.findall("testcase/failure"))))
-    return hidden(ET.tostring(root, encoding="unicode", xml_declaration=True)).encode()
+    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text
 
 
 def _case(record: Record, suite: str) -> ET.Element:

@@ -16,11 +16,10 @@ from mockgpt.core.reports.timeline import timeline, told
 from mockgpt.core.reports.wording import (
     answerer,
     asked,
+    clipped,
     counted,
-    hidden,
     one_line,
     sending,
-    visible,
 )
 from mockgpt.core.verdict import Finding
 
@@ -60,7 +59,7 @@ def report_html(records: Sequence[Record]) -> str:
     """
     exchanges = sum(len(record.exchanges) for record in records)
     share = max(_LEAST, min(_MOST, _TEXTS // (2 * max(exchanges, 1))))
-    return hidden("".join(_page(records, exchanges, share)))
+    return "".join(_page(records, exchanges, share))
 
 
 def _page(records: Sequence[Record], exchanges: int, share: int) -> Iterator[str]:
@@ -126,7 +125,7 @@ def _finding(finding: Finding, index: int) -> str:
     )
     return (
         f'<li><strong class="{finding.severity}">{finding.severity}</strong> '
-        f"<code>{_text(finding.code)}</code>: {_text(finding.message[:_LONG])} {links}</li>\n"
+        f"<code>{_text(finding.code)}</code>: {_text(finding.message)} {links}</li>\n"
     )
 
 
@@ -140,13 +139,13 @@ def _parts(exchange: Exchange, first: Exchange, index: int, share: int) -> Itera
         f'<article id="t{index}e{exchange.number}">\n'
         f"<h3>#{exchange.number} {_short(what)}: <q>{_short(asked(exchange))}</q></h3>\n"
         f"<p>{_text(sending(exchange.sent))}, begun {exchange.elapsed - first.elapsed:.3f} s after "
-        f"the first</p>\n<p>{_text(answerer(exchange)[:_LONG])}: {_text(exchange.why[:_LONG])}</p>\n"
+        f"the first</p>\n<p>{_text(answerer(exchange))}: {_text(exchange.why)}</p>\n"
     )
     for name, names in (("faults", exchange.faults), ("ignored", exchange.ignored)):
         if names:
-            yield f"<p>{name}: {_text(', '.join(names)[:_LONG])}</p>\n"
+            yield f"<p>{name}: {_text(', '.join(names))}</p>\n"
     if exchange.message:
-        yield f"<p>told: {_text(exchange.message[:_LONG])}</p>\n"
+        yield f"<p>told: {_text(exchange.message)}</p>\n"
     sent = exchange.sent
     if sent is not None and sent.writes and (len(sent.writes) > 1 or sent.ending != "complete"):
         yield f"<figure>{timeline(sent)}<figcaption>{told(sent)}</figcaption></figure>\n"
@@ -166,13 +165,13 @@ def _message(
     what: str, line: str, headers: Iterable[tuple[str, str]], body: bytes, share: int
 ) -> Iterator[str]:
     """Yield a request or a response, folded up."""
-    lines = [line[:_LONG], *(f"{name}: {value}"[:_LONG] for name, value in headers)]
+    lines = [line, *(f"{name}: {value}" for name, value in headers)]
     if len(lines) > _LISTED:
         lines[_LISTED:] = [f"… and {len(lines) - _LISTED} more"]
     text = _pretty(body)
-    yield f"<details><summary>{what}</summary>\n<pre>{_text(chr(10).join(lines))}</pre>\n"
+    yield f"<details><summary>{what}</summary>\n<pre>{chr(10).join(map(_text, lines))}</pre>\n"
     if text:
-        yield f'<pre lang="">{_text(text[:share])}</pre>\n'
+        yield f'<pre lang="">{_text(text, share)}</pre>\n'
     if len(text) > share:
         yield f"<p>The first {share:,} of {len(text):,} characters are shown.</p>\n"
     yield "</details>\n"
@@ -192,5 +191,5 @@ def _short(text: str) -> str:
     return html.escape(one_line(text, _SHORT), quote=False)
 
 
-def _text(text: str) -> str:
-    return html.escape(visible(text), quote=False)
+def _text(text: str, most: int = _LONG) -> str:
+    return html.escape(clipped(text, most), quote=False)

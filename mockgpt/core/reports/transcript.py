@@ -10,7 +10,6 @@ from mockgpt.core.reports.wording import (
     asked,
     counted,
     heading,
-    hidden,
     one_line,
     sending,
 )
@@ -20,7 +19,7 @@ _ASKED, _NAME, _MESSAGE, _SHORT = 60, 200, 2_000, 100  # characters; the last: o
 
 def transcript(record: Record, *, most: int = 40) -> str:
     """Return what happened in a session: its first findings and its last exchanges, so many each."""
-    return hidden("\n".join(_lines(record, most)))
+    return "\n".join(_lines(record, most))
 
 
 def _lines(record: Record, most: int) -> Iterator[str]:

@@ -13,6 +13,7 @@ _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
     "\ud800-\udfff\ufeff\ufffe\uffff\U000e0000-\U000e007f]"
 )
+_LINE = 10_000  # characters of which one line is made
 _ENDINGS = {"complete": "complete", "client_left": "the client left", "aborted": "cut off"}
 
 
@@ -21,23 +22,27 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def hidden(text: str) -> str:
+    """Return a text with the secrets that clients put into it blotted out."""
+    return SECRETS.sub("***", text)
+
+
+def clipped(text: str, most: int) -> str:
+    """Return a text's beginning, visible; no secret is halved, which nobody would know as one."""
+    whole = hidden(text)
+    return visible(whole[:most] + ("…" if len(whole) > most else ""))
+
+
 def one_line(text: str, most: int) -> str:
-    """Return a text's beginning on one line: at most so many characters before they are escaped."""
-    line = " ".join(text[: 2 * most].split())
-    cut = len(line) > most or len(text) > 2 * most
-    return visible(line[:most] + ("…" if cut else ""))
-
-
-def hidden(report: str) -> str:
-    """Return a report with the secrets that clients put into their texts blotted out."""
-    return SECRETS.sub("***", report)
+    """Return a text's beginning on one line."""
+    return clipped(" ".join(text[:_LINE].split()), most)
 
 
 def asked(exchange: Exchange) -> str:
     """Return what was asked last: the user's text, a prompt or an input; else the body."""
     request = exchange.request
     if request is None:
-        return exchange.body[:1_000].decode("utf-8", "replace")
+        return exchange.body[:_LINE].decode("utf-8", "replace")
     user = request.user if isinstance(request, ChatRequest) else None
     text: Text = request.texts[-1] if user is None else user
     return text if isinstance(text, str) else f"{len(text)} tokens"
