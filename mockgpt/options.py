@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import msgspec
 
 from mockgpt.core import tokens
+from mockgpt.core.codes import check_codes
 from mockgpt.core.entry import did_you_mean
 from mockgpt.core.playing import OnMiss
 from mockgpt.core.service import Dialect
@@ -24,6 +25,8 @@ class SessionOptions(TypedDict, total=False):
     tokenizer: Literal["fake", "exact"]
     speed: float  # divides every wait of a pace or fault
     on_miss: OnMiss | None  # what no rule answers; None: an error where there are rules
+    allow: Collection[str]  # findings that are expected
+    deny: Collection[str]  # warnings that are errors
 
 
 class Options(SessionOptions, total=False):
@@ -48,6 +51,8 @@ def settings_of(options: SessionOptions, default: Settings) -> Settings:
         split=split,
         speed=options.get("speed", default.speed),
         on_miss=options.get("on_miss", default.on_miss),
+        allow=frozenset(options.get("allow", default.allow)),
+        deny=frozenset(options.get("deny", default.deny)),
     )
 
 
@@ -56,10 +61,15 @@ def check_options(options: Mapping[str, object], known: Collection[str]) -> None
     for name, given in options.items():
         value = given
         if name not in known and name in Options.__annotations__:
-            raise TypeError(f"option '{name}' is that of a whole server; give it to MockGPT")
+            raise TypeError(
+                f"option '{name}' is that of a whole server; give it to MockGPT or, in pytest, use "
+                "the `mockgpt` fixture"
+            )
         if name not in known:
             hint = did_you_mean(name, known) or f"; known are {', '.join(known)}"
             raise TypeError(f"unknown option '{name}'{hint}")
+        if name in ("allow", "deny"):
+            check_codes(name, value)
         if name == "api_keys" and isinstance(value, Collection) and not isinstance(value, str):
             value = list(value)
         try:

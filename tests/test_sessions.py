@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from mockgpt import MockGPT, ScenarioError, expect
+from mockgpt import MockGPT, Scenario, ScenarioError, expect
 
 
 def codes(findings):
@@ -156,3 +156,24 @@ def test_many_tests_share_a_server(chat):
             thread.join()
         assert len(mock.journal) == 0
     assert answers == {f"t{n}": [f"to t{n}", f"again to t{n}"] for n in range(8)}
+
+
+def test_what_is_allowed_and_denied_is_the_scenario_s_the_server_s_or_the_session_s(chat):
+    denying = Scenario(deny=("unsupported_parameter",))
+    with MockGPT(denying, on_miss="filler") as mock:
+        chat(mock, "a", top_p=0.5)
+        with pytest.raises(AssertionError, match="unsupported_parameter: POST"):
+            mock.check()
+        mock.check(allow=["unsupported_parameter"])
+    with MockGPT(allow=["refused_request"], deny=["unsupported_parameter"]) as mock:
+        like = mock.session("like")
+        other = mock.session("other", allow=["unsupported_parameter"], deny=())
+        for one in (mock, like, other):
+            chat(one, "a", top_p=0.5)
+            chat(one, "a", temperature=3)
+            with pytest.raises(AssertionError, match=r"^mockgpt: 1 finding\n") as caught:
+                one.check()
+            code = "refused_request" if one is other else "unsupported_parameter"
+            assert f"  {code}: POST" in str(caught.value)
+    with pytest.raises(ValueError, match="allow=3: expected a list of beyond_script, "):
+        MockGPT(allow=3)

@@ -1,5 +1,6 @@
 """The findings that there are: their codes, and whether they fail a test or are only told."""
 
+from collections.abc import Collection
 from typing import Literal, get_args
 
 Severity = Literal["error", "warning"]
@@ -40,6 +41,12 @@ MISSES = {
 }
 CODES: frozenset[str] = frozenset((*get_args(ErrorCode), *get_args(WarningCode)))
 _WARNINGS = frozenset(get_args(WarningCode))
+
+
+def check_codes(name: str, codes: object) -> None:
+    """Raise ValueError unless these are codes. `name` is that of the option."""
+    if isinstance(codes, str) or not (isinstance(codes, Collection) and CODES.issuperset(codes)):
+        raise ValueError(f"{name}={codes!r}: expected a list of {', '.join(sorted(CODES))}")
 
 
 def severity(code: str, deny: frozenset[str]) -> Severity:

@@ -55,6 +55,10 @@ with MockGPT(scenario, "documentation", seed=1, errors="azure", observer=count) 
     mock.clock.advance(60)
 
 
+with MockGPT(allow=["late_request"], deny={"gave_up"}) as strict:
+    strict.session("two", allow=(), deny=["no_backoff"]).record("test", "passed")
+
+
 def in_a_session(session: MockSession) -> str:
     session.on(user="a").reply("b")
     session.check()
