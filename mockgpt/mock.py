@@ -24,7 +24,7 @@ from mockgpt.keywords import WhenKeys
 from mockgpt.options import Options, SessionOptions, check_options, settings_of
 from mockgpt.server.app import MAX_BODY, Handler, application
 from mockgpt.server.run import ServerThread, bind, url_of
-from mockgpt.sessions import API_KEY, MockSession, Server, Source, raise_unless
+from mockgpt.sessions import MockSession, Server, Source, raise_unless
 from mockgpt.spelling import AnyOrder, Expectation, LiveRule
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ def create_app(*scenarios: Source, **options: Unpack[Options]) -> "web.Applicati
     return application(build(*scenarios, **options))
 
 
-def environment(url: str) -> dict[str, str]:
+def environment(base_url: str, api_key: str) -> dict[str, str]:
     """Return the variables that point OpenAI's clients at a server: today's and 2023's names."""
     return {
-        "OPENAI_BASE_URL": f"{url}/v1",
-        "OPENAI_API_BASE": f"{url}/v1",
-        "OPENAI_API_KEY": API_KEY,
+        "OPENAI_BASE_URL": base_url,
+        "OPENAI_API_BASE": base_url,
+        "OPENAI_API_KEY": api_key,
     }
 
 
@@ -187,8 +187,8 @@ class MockGPT:
         return self._default.last
 
     def record(self, name: str = "", outcome: str = "") -> Record:
-        """Return all that reports of the default session are made of, as `MockSession.record`."""
-        return self._default.record(name, outcome)
+        """Return all that reports are made of: the default session's, and all of `findings`."""
+        return replace(self._default.record(name, outcome), findings=self.findings)
 
     def check(self, allow: Collection[str] = (), deny: Collection[str] = ()) -> None:
         """Raise AssertionError for what should not have happened, such as a refused request.

@@ -1,49 +1,294 @@
-"""The pytest fixture `mockgpt`: a fresh server for each test, and its findings at the end.
+"""The pytest fixtures `mockgpt` and `mockgpt_session`, and what a run tells of their findings.
 
 pytest loads this in every run of every project that has mockgpt installed, so it imports nothing
-of mockgpt until a test asks for the fixture.
+of mockgpt until a test asks for a fixture. With xdist the workers run the tests and the controller
+tells: a test's record goes there with its report, what comes after its end with the worker's output.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import pickle
+import re
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from hashlib import blake2b
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 if TYPE_CHECKING:
+    from mockgpt.core.records import Record
+    from mockgpt.core.verdict import Finding
     from mockgpt.mock import MockGPT
+    from mockgpt.sessions import MockSession
 
 _MARKER = (
-    "mockgpt(*scenarios, allow=(), **options): the scenarios and options of this test's `mockgpt` "
-    "fixture, and the findings that it expects, such as 'refused_request'"
+    "mockgpt(*scenarios, allow=(), deny=(), **options): the scenarios and options of this test's "
+    "`mockgpt` or `mockgpt_session` fixture, the findings that it expects, such as "
+    "'refused_request', and the warnings that fail it; each from the closest marker that has it"
 )
+_REPORT = "--mockgpt-report"
+_SHARED = "mockgpt_session"  # whose server's findings are no single test's
+_NAME = 40  # characters of a test's name in its session's, which may have 64
+
+_Location = tuple[str, int | None, str]
+_Late = tuple[str, _Location, str, str, bytes]  # a test, where it is, errors, transcript, record
+
+_used = pytest.StashKey[list["MockGPT | MockSession"]]()
+_outcome = pytest.StashKey[str]()
+_late = pytest.StashKey[list[_Late]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register the ini option."""
+    """Register the option and the ini options."""
+    parser.getgroup("mockgpt").addoption(
+        _REPORT,
+        metavar="DIR",
+        help="Write what tests asked mockgpt, what it sent and what it found to DIR: JSON and a page.",
+    )
     parser.addini(
         "mockgpt_env",
-        "Whether the mockgpt fixture sets OPENAI_BASE_URL, OPENAI_API_BASE and OPENAI_API_KEY.",
+        "Whether mockgpt's fixtures set OPENAI_BASE_URL, OPENAI_API_BASE and OPENAI_API_KEY.",
         type="bool",
         default=True,
     )
+    parser.addini("mockgpt_allow", "Findings of mockgpt that every test expects.", type="args")
+    parser.addini("mockgpt_deny", "Warnings of mockgpt that fail every test.", type="args")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker, and what tells the user of a run."""
     config.addinivalue_line("markers", _MARKER)
+    config.stash[_late] = []
+    if not hasattr(config, "workeroutput"):
+        config.pluginmanager.register(_Run(config))
 
 
 @pytest.fixture
 def mockgpt(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator["MockGPT"]:
     """Start a stand-in server for this test; fail the test where its client strayed."""
-    from mockgpt.mock import MockGPT, environment
+    from mockgpt.mock import MockGPT
 
-    marker = request.node.get_closest_marker("mockgpt")
-    scenarios, options = (marker.args, dict(marker.kwargs)) if marker else ((), {})
-    allow = options.pop("allow", ())
+    scenarios, options = _marked(request)
     with MockGPT(*scenarios, **options) as mock:
-        if request.config.getini("mockgpt_env"):
-            for name, value in environment(mock.url).items():
-                monkeypatch.setenv(name, value)
+        _begin(request, monkeypatch, mock)
         yield mock
-    mock.check(allow)  # after the stop: what was still open is recorded then
+    _check(request, mock)  # after the stop: what was still open is recorded then
+
+
+@pytest.fixture
+def mockgpt_session(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _mockgpt_server: "_Server"
+) -> Iterator["MockSession"]:
+    """Begin a session for this test, on one server for all; fail the test where its client strayed.
+
+    Its name, which ids and chances are drawn from, is the test's in whatever order tests run.
+    """
+    scenarios, options = _marked(request)
+    short = re.sub(r"[^A-Za-z0-9_.-]+", "-", request.node.name)[:_NAME]
+    digest = blake2b(request.node.nodeid.encode(), digest_size=4).hexdigest()
+    with _mockgpt_server.mock.session(f"{short}-{digest}", *scenarios, **options) as session:
+        _begin(request, monkeypatch, session)
+        yield session
+    _mockgpt_server.over.append((request.node, session, session.findings))
+    _check(request, session)
+
+
+class _Server(NamedTuple):
+    """The server of all sessions, and those whose tests are over, with what was found by then."""
+
+    mock: "MockGPT"
+    over: list[tuple[pytest.Item, "MockSession", tuple["Finding", ...]]]
+
+
+@pytest.fixture(scope="session")
+def _mockgpt_server(request: pytest.FixtureRequest) -> Iterator[_Server]:
+    """Start the server of all sessions; note at the end what came after a test's own end."""
+    from mockgpt.mock import MockGPT
+
+    config = request.config
+    project = {name: config.getini(f"mockgpt_{name}") for name in ("allow", "deny")}
+    with MockGPT(**project) as mock:
+        server = _Server(mock, [])
+        yield server
+    late = config.stash[_late]
+    for item, session, before in server.over:
+        errors = _errors(session.findings) - _errors(before)
+        if errors:
+            record = session.record(item.nodeid, "failed")
+            late.append((item.nodeid, item.location, *_shown(errors, record, config)))
+    errors = _errors(mock.findings)
+    if errors:
+        record = mock.record(_SHARED, "failed")
+        late.append((_SHARED, ("", None, _SHARED), *_shown(errors, record, config)))
+
+
+def _marked(request: pytest.FixtureRequest) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the scenarios and options of a test, each from the closest marker that has it.
+
+    What the project allows and denies is added, unless the markers say the contrary.
+    """
+    markers = tuple(request.node.iter_markers("mockgpt"))
+    scenarios = next((marker.args for marker in markers if marker.args), ())
+    marked: dict[str, Any] = {}
+    for marker in reversed(markers):
+        marked |= marker.kwargs
+    options = dict(marked)
+    for name, contrary in (("allow", "deny"), ("deny", "allow")):
+        given = marked.get(name, ())
+        if not isinstance(given, str):  # a mistake, to be told as it was made
+            project = set(request.config.getini(f"mockgpt_{name}"))
+            options[name] = sorted(project.difference(marked.get(contrary, ())).union(given))
+    return scenarios, options
+
+
+def _begin(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, mock: "MockGPT | MockSession"
+) -> None:
+    from mockgpt.mock import environment
+
+    request.node.stash.setdefault(_used, []).append(mock)
+    if request.config.getini("mockgpt_env"):
+        for name, value in environment(mock.base_url, mock.api_key).items():
+            monkeypatch.setenv(name, value)
+
+
+def _check(request: pytest.FixtureRequest, mock: "MockGPT | MockSession") -> None:
+    """Fail a test that passed so far; one failure is enough, and a skipped test is none."""
+    if request.node.stash.get(_outcome, "") != "passed":
+        return
+    try:
+        mock.check()
+    except AssertionError as error:
+        if error.__cause__ is not None:  # a bug: its traceback is what helps
+            raise
+        told = str(error)
+    else:
+        return
+    pytest.fail(told, pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what happened beside a failure, and send the records of a test that is over."""
+    report = yield
+    over = call.when == "teardown"
+    if call.when == "call" or not report.passed:
+        item.stash[_outcome] = report.outcome
+    outcome = item.stash.get(_outcome, "")
+    used = item.stash.get(_used, [])
+    if used and (report.failed or over):
+        from mockgpt.core.reports.transcript import transcript
+
+        records = [mock.record(item.nodeid, outcome) for mock in used]
+        if report.failed:
+            report.sections.extend(("mockgpt", transcript(record)) for record in records)
+        if over and outcome != "skipped":
+            vars(report)["mockgpt"] = [_packed(record, item.config) for record in records]
+    if over:
+        used.clear()  # the test's item lives as long as the run
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the controller of xdist what came late."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["mockgpt"] = session.config.stash[_late]
+
+
+class _Run:
+    """What the tests of a run told, in the process that tells the user."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._records: dict[tuple[str, str], Record] = {}  # by their tests' names and sessions
+        self._late = config.stash[_late]
+        self._reports: list[str] = []  # where they are, or why not
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the records of a test."""
+        self._keep(getattr(report, "mockgpt", ()))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Keep what came late in a worker; one that crashed has nothing to say."""
+        self._late += getattr(node, "workeroutput", {}).get("mockgpt", ())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail the tests that something came late of, and write the reports."""
+        for nodeid, location, told, shown, packed in self._late:
+            self._keep([packed])
+            report = pytest.TestReport(nodeid, location, {}, "failed", told, "teardown")
+            report.sections.append(("mockgpt", shown))
+            self._config.hook.pytest_runtest_logreport(report=report)
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        folder = self._config.getoption(_REPORT)
+        if folder is not None:
+            from mockgpt.files.reports import write_reports
+
+            records = sorted(self._records.values(), key=lambda one: (one.name, one.session))
+            try:
+                paths = write_reports(records, self._config.invocation_params.dir / folder)
+            except OSError as error:  # a traceback would hide what tests said
+                self._reports = [f"not written: {error}; give {_REPORT} another folder"]
+                session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+            else:
+                self._reports = [str(path) for path in paths]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Count the warnings, with an example of each, and say where the reports are."""
+        warnings = [
+            (finding.code, f"{record.name}: {finding.message}")
+            for record in self._records.values()
+            for finding in record.findings
+            if finding.severity == "warning"
+        ]
+        if warnings:
+            terminalreporter.write_sep("=", "mockgpt warnings")
+            example = dict(reversed(warnings))
+            for code, count in sorted(Counter(code for code, _ in warnings).items()):
+                terminalreporter.write_line(f"{code} ({count}), first in {example[code]}")
+        for report in self._reports:
+            terminalreporter.write_sep("-", f"mockgpt report: {report}")
+
+    def _keep(self, packed: Iterable[bytes]) -> None:
+        for data in packed:
+            record: Record = pickle.loads(data)  # noqa: S301 - this run's own
+            self._records[record.name, record.session] = record
+
+
+def _errors(found: Iterable["Finding"]) -> set[tuple[str, str]]:
+    return {(one.code, one.message) for one in found if one.severity == "error"}
+
+
+def _shown(
+    errors: set[tuple[str, str]], record: "Record", config: pytest.Config
+) -> tuple[str, str, bytes]:
+    from mockgpt.core.reports.transcript import transcript
+
+    told = "\n".join(f"mockgpt: {code}: {message}" for code, message in sorted(errors))
+    return told, transcript(record), _packed(record, config)
+
+
+def _packed(record: "Record", config: pytest.Config) -> bytes:
+    """Return a record as bytes for the controller; without exchanges where no report is wanted."""
+    from msgspec.structs import replace
+
+    if config.getoption(_REPORT) is None:
+        bare = tuple(replace(finding, exchanges=()) for finding in record.findings)
+        record = replace(record, exchanges=(), findings=bare)
+    packed = BytesIO()
+    _Pickler(packed).dump(record)
+    return packed.getvalue()
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles exceptions, which bugs are recorded as, by what they say: not all can be pickled."""
+
+    def reducer_override(self, value: object) -> Any:
+        """Return how a value is made again."""
+        return (
+            (RuntimeError, (repr(value),)) if isinstance(value, BaseException) else NotImplemented
+        )

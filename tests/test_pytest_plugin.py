@@ -1,5 +1,8 @@
 """The plugin in test runs of its own, as users have them."""
 
+import json
+import re
+
 import pytest
 
 ASK = """
@@ -35,9 +38,17 @@ def run(pytester, monkeypatch):
             f"addopts = --strict-markers -W error\n{ini}"
         )
         pytester.makepyfile(client=ASK, test_it=source)
-        return pytester.runpytest_subprocess("-p", "no:randomly", *arguments, timeout=60)
+        if not any(argument.startswith("-prandomly") for argument in arguments):
+            arguments = ("-pno:randomly", *arguments)
+        return pytester.runpytest_subprocess(*arguments, timeout=60)
 
     return run
+
+
+def records(pytester):
+    """Return what a run has reported, by the names of its tests."""
+    text = (pytester.path / "out" / "report.json").read_text("utf-8")
+    return {record["name"].partition("::")[2]: record for record in json.loads(text)["records"]}
 
 
 def test_the_fixture_points_the_client_at_a_fresh_server(run):
@@ -154,7 +165,7 @@ def test_it_works_in_parallel(run):
 
 def test_the_marker_and_the_option_are_listed(run):
     result = run("def test_it(): pass", "--markers")
-    assert "@pytest.mark.mockgpt(*scenarios, allow=(), **options): " in result.stdout.str()
+    assert "@pytest.mark.mockgpt(*scenarios, allow=(), deny=(), **options): " in result.stdout.str()
 
 
 def test_a_run_that_does_not_use_it_loads_nothing(run):
@@ -170,3 +181,476 @@ def test_a_run_that_does_not_use_it_loads_nothing(run):
         "no:aiohttp",
     )
     result.assert_outcomes(passed=1)
+
+
+def test_sessions_share_a_server_and_nothing_else(run):
+    result = run(
+        """
+        import os, re
+        import pytest
+        from client import ask, hello
+
+        roots = set()
+
+        @pytest.mark.parametrize("text", ["a", "b/c d", "x" * 99])
+        def test_it(mockgpt_session, text):
+            assert os.environ["OPENAI_BASE_URL"] == mockgpt_session.base_url
+            assert os.environ["OPENAI_API_KEY"] == "sk-mock-" + mockgpt_session.name
+            assert re.fullmatch("test_it-[a-zA-Z0-9_.-]{1,56}", mockgpt_session.name)
+            root = mockgpt_session.url.removesuffix("/s/" + mockgpt_session.name)
+            assert ask(hello()) == ask(hello(), root + "/v1")  # by path, and by key
+            assert len(mockgpt_session.calls) == 2
+            roots.add(root)
+            assert len(roots) == 1
+
+        @pytest.mark.mockgpt("overloaded")
+        def test_scenario(mockgpt_session):
+            assert ask(hello()) == 429
+            assert mockgpt_session.last.status == 429
+
+        def test_neither(request):
+            assert "OPENAI_BASE_URL" not in os.environ
+        """
+    )
+    result.assert_outcomes(passed=5)
+
+
+def test_a_test_gets_the_same_bytes_in_whatever_order(run):
+    source = """
+        import pytest
+        from client import ask, hello
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(mockgpt_session, number):
+            ask(hello())
+            print("bytes", number, mockgpt_session.journal[0].sent.body)
+        """
+    told = []
+    for order in ("0 1 2", "2 0 1"):
+        names = [f"test_it.py::test_it[{number}]" for number in order.split()]
+        text = run(source, "-s", *names).stdout.str()
+        told.append(sorted(re.findall(r"bytes \d b'.*", text)))
+    assert len(set(told[0])) == 3
+    assert told[0] == told[1]
+
+
+def test_the_closest_marker_wins_for_scenarios_and_each_option(run):
+    result = run(
+        """
+        import pytest
+        from client import ask, hello
+
+        pytestmark = pytest.mark.mockgpt("overloaded", strict=True, allow=["refused_request"])
+
+        @pytest.mark.mockgpt(on_miss="filler")
+        class TestClass:
+            def test_module(self, mockgpt_session):
+                assert ask(hello()) == 429
+                assert ask(hello(top_p=0.5)) == 400
+
+            @pytest.mark.mockgpt("documentation", strict=False)
+            def test_closest(self, mockgpt):
+                assert isinstance(ask(hello("no rule has this", top_p=0.5)), str)
+
+        def test_only_the_module(mockgpt_session):
+            assert ask(hello(top_p=0.5)) == 400
+        """
+    )
+    result.assert_outcomes(passed=3)
+
+
+def test_the_project_allows_and_denies_and_a_marker_may_say_the_contrary(run):
+    result = run(
+        """
+        import pytest
+        from client import ask, hello
+
+        def test_allowed(mockgpt):
+            ask(hello(temperature=3))
+
+        def test_allowed_besides(mockgpt_session):
+            ask(hello(temperature=3))
+
+        @pytest.mark.mockgpt(deny=["refused_request"])
+        def test_not_allowed(mockgpt):
+            ask(hello(temperature=3))
+
+        def test_denied(mockgpt_session):
+            ask(hello(top_p=0.5))
+
+        @pytest.mark.mockgpt(allow=["unsupported_parameter"])
+        def test_not_denied(mockgpt_session):
+            ask(hello(top_p=0.5))
+        """,
+        ini="mockgpt_allow = late_request refused_request\nmockgpt_deny = unsupported_parameter\n",
+    )
+    result.assert_outcomes(passed=5, errors=2)
+    result.stdout.fnmatch_lines(
+        ["*ERROR at teardown of test_not_allowed*", "*ERROR at teardown of test_denied*"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (
+            "clock='real'",
+            "TypeError: option 'clock' is that of a whole server; give it to MockGPT o",
+        ),
+        ("sped=2", "TypeError: unknown option 'sped'; did you mean 'speed'?"),
+        (
+            "allow='late_request'",
+            "ValueError: allow='late_request': expected a list of beyond_scri",
+        ),
+        (
+            "deny=['late']",
+            "ValueError: deny=['late']: expected a list of beyond_script, connection",
+        ),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused(run, option, message):
+    result = run(
+        f"""
+        import pytest
+
+        @pytest.mark.mockgpt({option})
+        def test_it(mockgpt_session):
+            pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    assert f"E   {message}" in re.sub(" +", " ", result.stdout.str()).replace("E ", "E   ")
+
+
+@pytest.mark.parametrize("fixture", ["mockgpt", "mockgpt_session"])
+def test_a_failing_test_shows_what_happened_and_fails_once(run, fixture):
+    result = run(
+        f"""
+        import pytest
+        from client import ask, hello
+
+        @pytest.fixture
+        def broken({fixture}):
+            ask(hello("before the test"))
+            raise OSError
+
+        def test_fails({fixture}):
+            ask(hello("What is this?"))
+            assert ask(hello(temperature=3)) == 200
+
+        def test_strays({fixture}):
+            assert ask(hello(temperature=3)) == 400
+
+        def test_skips({fixture}):
+            ask(hello("never shown", temperature=3))
+            pytest.skip("not today")
+
+        @pytest.mark.xfail(strict=True)
+        def test_xfails({fixture}):
+            ask(hello("never shown", temperature=3))
+            assert 0
+
+        def test_set_up({fixture}, broken):
+            pass
+        """
+    )
+    result.assert_outcomes(failed=1, passed=1, skipped=1, xfailed=1, errors=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR at teardown of test_strays*",
+            "mockgpt: 1 finding",
+            "  refused_request: POST /v1/chat/completions was refused with 400*",
+            "*- mockgpt -*",
+            "*test_strays*1 finding",
+            "  error refused_request (#1): *",
+            "*ERROR at setup of test_set_up*",
+            "*- mockgpt -*",
+            '  #1 *chat "before the test" -> filler*: 200, *',
+            "*_ test_fails _*",
+            "*- mockgpt -*",
+            '  #1 *chat "What is this?" -> filler*: 200, *',
+            "  #2 *-> error above_maximum: 400, *",
+        ]
+    )
+    assert "During handling" not in result.stdout.str()
+    assert "never shown" not in result.stdout.str()
+
+
+def test_a_bug_in_mockgpt_is_raised_with_its_traceback(run, pytester):
+    result = run(
+        """
+        import pytest
+        from client import ask, hello
+
+        class Bug(Exception):
+            def __init__(self, one, two):  # cannot be unpickled
+                super().__init__(one + two)
+
+        @pytest.fixture(autouse=True)
+        def broken(monkeypatch):
+            def answer(*_):
+                raise Bug("by ", "design")
+
+            from mockgpt.core.session import Session
+
+            monkeypatch.setattr(Session, "answer", answer)
+
+        def test_it(mockgpt_session):
+            assert ask(hello()) == 500
+        """,
+        "--mockgpt-report=out",
+        "-n1",
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            '*raise Bug("by ", "design")',
+            "*The above exception was the direct cause of*",
+            "E * mockgpt_bug: POST /v1/chat/completions: mockgpt failed with Bug('by design'); please*",
+        ]
+    )
+    assert records(pytester)["test_it"]["outcome"] == "failed"
+
+
+STRAYS = """
+    import os
+    import pytest
+    from client import ask, hello
+
+    left = []
+
+    @pytest.mark.mockgpt("overloaded")
+    def test_leaves(mockgpt_session):
+        assert ask(hello()) == 429
+        left.append((os.environ["OPENAI_BASE_URL"], mockgpt_session.url.partition("/s/")[0]))
+
+    def test_meets(mockgpt_session, monkeypatch):
+        (late, root), = left
+        assert ask(hello("too late"), late) == 410
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-mock-nobody")
+        assert ask(hello(temperature=3), root + "/v1") == 400
+    """
+
+
+@pytest.mark.parametrize("parallel", [(), ("-n2", "--dist=loadfile")])
+def test_what_comes_after_the_end_of_a_test_fails_it(run, pytester, parallel):
+    result = run(STRAYS, "--mockgpt-report=out", *parallel)
+    result.assert_outcomes(passed=2, errors=2)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR at teardown of test_leaves*",
+            "mockgpt: late_request: POST /v1/chat/completions: The session 'test_leaves-*",
+            "*- mockgpt -*",
+            '  #2 *"too late"*error session_closed: 410*',
+            "*ERROR at teardown of mockgpt_session*",
+            "mockgpt: refused_request: session 'nobody': POST /v1/chat/completions was refused*",
+            "ERROR test_it.py::test_leaves - mockgpt: late_request: *",
+        ],
+    )
+    late = records(pytester)["test_leaves"]
+    assert [finding["code"] for finding in late["findings"]] == ["late_request", "gave_up"]
+    assert (late["outcome"], len(late["exchanges"])) == ("failed", 2)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--mockgpt-report=out",), ("-n2",)])
+def test_warnings_are_counted_and_fail_nothing(run, arguments):
+    result = run(
+        """
+        import pytest
+        from client import ask, hello
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(mockgpt_session, number):
+            ask(hello(top_p=0.5))
+            if number == 1:
+                ask(hello(n=2))
+
+        @pytest.mark.mockgpt("overloaded")
+        def test_other(mockgpt):
+            assert ask(hello()) == 429
+
+        @pytest.mark.mockgpt(allow=["unsupported_parameter"])
+        def test_allowed(mockgpt):
+            ask(hello(top_p=0.5))
+        """,
+        *arguments,
+    )
+    result.assert_outcomes(passed=5)
+    result.stdout.fnmatch_lines(
+        [
+            "*= mockgpt warnings =*",
+            "gave_up (1), first in test_it.py::test_other: POST /v1/chat/completions (#1): the answ*",
+            "unsupported_parameter (4), first in test_it.py::test_it[[]?]: POST *",
+        ]
+    )
+
+
+def test_a_run_without_warnings_says_nothing_of_them(run):
+    result = run("def test_it(mockgpt): pass")
+    assert "mockgpt warnings" not in result.stdout.str()
+    assert "mockgpt report" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("parallel", [(), ("-n2",)])
+def test_a_run_is_reported(run, pytester, parallel):
+    result = run(
+        """
+        import pytest
+        from client import ask, hello
+
+        @pytest.mark.parametrize("number", range(5))
+        def test_it(mockgpt_session, number):
+            mockgpt_session.on(id="used").reply("a")
+            mockgpt_session.on(id="unused").reply("b")
+            assert ask(hello(str(number))) == "a"
+
+        def test_other(mockgpt):
+            ask(hello(temperature=3))
+            assert 0
+
+        def test_skipped(mockgpt):
+            pytest.skip("not today")
+
+        def test_without():
+            pass
+        """,
+        "--mockgpt-report=out",
+        *parallel,
+    )
+    result.assert_outcomes(passed=6, failed=1, skipped=1)
+    result.stdout.fnmatch_lines(["*mockgpt report: */out/report.json*", "*/out/report.html*"])
+    told = records(pytester)
+    assert list(told) == [*(f"test_it[{number}]" for number in range(5)), "test_other"]
+    assert told["test_it[3]"]["unused"] == ["unused"]
+    assert told["test_it[3]"]["exchanges"][0]["body"]["messages"][0]["content"] == "3"
+    assert told["test_it[3]"]["outcome"] == "passed"
+    assert told["test_other"]["outcome"] == "failed"
+    assert "test_it[3]" in (pytester.path / "out" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("arguments", [("-prandomly",), ("-prandomly", "-n2")])
+def test_sessions_work_in_random_order_and_in_parallel(run, arguments):
+    result = run(
+        """
+        import pytest
+        from client import ask, hello
+
+        @pytest.mark.parametrize("number", range(20))
+        class TestAll:
+            def test_rule(self, mockgpt_session, number):
+                mockgpt_session.on().reply(str(number))
+                assert ask(hello()) == str(number)
+                assert len(mockgpt_session.journal) == 1
+
+            def test_filler(self, mockgpt_session, number):
+                assert len(ask(hello())) > 5
+                assert len(mockgpt_session.journal) == 1
+        """,
+        *arguments,
+    )
+    result.assert_outcomes(passed=40)
+
+
+@pytest.mark.parametrize("fixture", ["mockgpt", "mockgpt_session"])
+@pytest.mark.parametrize(
+    ("mark", "mode"), [("anyio", "strict"), ("asyncio", "strict"), ("asyncio", "auto")]
+)
+def test_it_works_in_any_loop(run, fixture, mark, mode):
+    result = run(
+        f"""
+        import aiohttp, openai, pytest
+        from client import hello
+
+        @pytest.fixture
+        def anyio_backend():
+            return "asyncio"
+
+        @pytest.mark.{mark}
+        async def test_openai({fixture}):
+            async with openai.AsyncOpenAI() as client:
+                stream = await client.chat.completions.create(model="gpt-4", stream=True, **hello())
+                assert [chunk async for chunk in stream]
+            assert {fixture}.last.request.stream
+
+        @pytest.mark.{mark}
+        async def test_aiohttp({fixture}):
+            async with aiohttp.ClientSession(headers={{"api-key": "k"}}) as client:
+                async with client.get({fixture}.base_url + "/models") as response:
+                    assert response.status == 200
+            assert len({fixture}.journal) == 1
+        """,
+        f"-oasyncio_mode={mode}",
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_it_works_beside_the_fixtures_of_pytest_aiohttp(run):
+    result = run(
+        """
+        import os
+        import openai
+        from aiohttp import web
+
+        async def test_it(aiohttp_client, mockgpt):
+            async def answer(request):
+                async with openai.AsyncOpenAI() as client:
+                    messages = [{"role": "user", "content": await request.text()}]
+                    said = await client.chat.completions.create(model="gpt-4", messages=messages)
+                return web.Response(text=said.choices[0].message.content)
+
+            mockgpt.on(user="a").reply("b")
+            app = web.Application()
+            app.router.add_post("/", answer)
+            client = await aiohttp_client(app)
+            assert await (await client.post("/", data="a")).text() == "b"
+        """
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_unittest_classes_may_use_it(run):
+    result = run(
+        """
+        import unittest
+        import pytest
+        from client import ask, hello
+
+        class TestAutouse(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def _stand_in(self, mockgpt_session):
+                self.mockgpt = mockgpt_session
+
+            def test_it(self):
+                self.mockgpt.on().reply("scripted")
+                self.assertEqual(ask(hello()), "scripted")
+                self.assertEqual(len(self.mockgpt.calls), 1)
+
+            def test_strays(self):
+                self.assertEqual(ask(hello(temperature=3)), 400)
+
+            @unittest.expectedFailure
+            def test_fails(self):
+                ask(hello(temperature=3))
+                self.fail()
+
+            def test_skips(self):
+                ask(hello(temperature=3))
+                self.skipTest("not today")
+
+        @pytest.mark.usefixtures("mockgpt")
+        class TestUsed(unittest.IsolatedAsyncioTestCase):
+            async def test_it(self):
+                self.assertIsInstance(ask(hello()), str)
+        """
+    )
+    result.assert_outcomes(passed=3, xfailed=1, skipped=1, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of TestAutouse.test_strays*"])
+
+
+def test_a_report_that_cannot_be_written_hides_nothing(run, pytester):
+    (pytester.path / "out").write_text("a file")
+    result = run("def test_it(mockgpt): pass", "--mockgpt-report=out")
+    assert result.ret == 1
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*mockgpt report: not written: *out*; give --mockgpt-report ano*"])

@@ -175,7 +175,7 @@ def _print_banner(url: str, scenario: str, *, key: str, quiet: bool) -> None:
     from mockgpt.mock import environment
 
     first = f"mockgpt {__version__} on {url}" + (f" with {scenario}" if scenario else "")
-    values = {**environment(url), "OPENAI_API_KEY": key}
+    values = environment(f"{url}/v1", key)
     variables = "\n".join(f"  export {name}={value}" for name, value in values.items())
     click.echo(
         first if quiet else _BANNER.format(first=first, variables=variables, url=url, key=key)
