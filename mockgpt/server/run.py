@@ -15,6 +15,7 @@ from mockgpt.server.connection import Connection
 
 _BACKLOG = 1024
 _ACCEPTING = 3  # turns of the loop from accept() until a connection is made known
+_LEAVING = 8  # turns from a client's leaving, at most, until its exchange is recorded
 _GRACE = 0.5  # seconds that open responses get to finish; aiohttp waits for it twice
 
 
@@ -86,12 +87,22 @@ class ServerThread:
             await self._stopping.wait()
 
     def settle(self) -> None:
-        """Wait until the loop has finished what it is at: what a client has read is recorded then."""
+        """Wait until the loop has finished what it is at.
+
+        What a client has read, or left, is recorded then.
+        """
         if threading.current_thread() is self._thread:  # an observer: it is what the loop is at
             return
         settled = threading.Event()
+
+        def turn(left: int) -> None:
+            if left:
+                self._loop.call_soon(turn, left - 1)
+            else:
+                settled.set()
+
         with suppress(RuntimeError):  # the loop is closed: nothing more will happen
-            self._loop.call_soon_threadsafe(settled.set)
+            self._loop.call_soon_threadsafe(turn, _LEAVING)
             while not settled.wait(_GRACE) and self._thread.is_alive():
                 pass
 

@@ -215,3 +215,34 @@ def test_defaults_hold_for_every_reply_and_speed_divides_waits():
     assert streamed.chunks == 7
     assert whole.seconds >= 69 / 10_000
     assert streamed.seconds >= (69 + 60) / 10_000
+
+
+@pytest.mark.mockgpt(allow=["no_backoff"])  # hurried
+def test_the_journal_says_what_was_asked_and_how_often(mockgpt):
+    mockgpt.on(user="Hello!").attempts({"error": "overloaded"}, "Hello again")
+    with openai.OpenAI() as sdk:
+        assert said(ask(sdk, temperature=0.7)) == "Hello again"
+    assert len(mockgpt.calls) == 1
+    assert mockgpt.last.request.user == "Hello!"
+    assert mockgpt.last.request.temperature == 0.7
+    assert [attempt.status for attempt in mockgpt.last.attempts] == [529, 200]
+
+
+def test_the_journal_knows_at_once_of_a_client_that_stops_reading(mockgpt):
+    mockgpt.on().reply("one two three four five six seven").fault("stall", after=5)
+    with openai.OpenAI() as sdk:
+        for number in range(1, 101):  # by chance, a leaving takes several turns of the loop
+            with ask(sdk, f"{number}", stream=True) as stream:
+                for _, _ in zip(range(3), stream, strict=False):
+                    pass
+            assert len(mockgpt.calls) == number
+            assert mockgpt.last.cancelled_after <= 5
+            assert mockgpt.last.request.user == f"{number}"
+
+
+async def test_the_journal_knows_of_an_async_client_that_stops_reading(mockgpt_session):
+    mockgpt_session.on().reply("one two three four five six seven").fault("stall", after=5)
+    async with openai.AsyncOpenAI() as sdk, await ask(sdk, stream=True) as stream:
+        async for _ in stream:
+            break
+    assert mockgpt_session.calls[0].cancelled_after <= 5
