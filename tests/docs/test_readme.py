@@ -11,6 +11,7 @@ import pytest
 from mockgpt import MockGPT
 from mockgpt.cli import main
 from mockgpt.core.bodies import _OPERATORS
+from mockgpt.core.codes import ErrorCode, WarningCode, severity
 from mockgpt.core.conditions import TextMatch, When
 from mockgpt.core.faults import Fault, Place
 from mockgpt.core.limits import Limits
@@ -200,6 +201,17 @@ def test_the_error_presets_are_the_service_s(tables):
 
 def test_every_shipped_scenario_has_a_line(tables):
     assert sorted(name for names, _ in tables["name"] for name in names) == sorted(shipped())
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_table_has_every_finding_and_its_severity(page, root):
+    rows = re.findall(
+        r"^\| `(\w+)` \| (error|warning) \| .+ \|$", (root / page).read_text("utf-8"), re.MULTILINE
+    )
+    assert rows == [
+        (code, severity(code, frozenset()))
+        for code in (*get_args(ErrorCode), *get_args(WarningCode))
+    ]
 
 
 def ask(mock, text):
