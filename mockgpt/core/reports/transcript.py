@@ -50,6 +50,6 @@ def _line(exchange: Exchange, first: Exchange) -> str:
         f"  #{exchange.number} +{exchange.elapsed - first.elapsed:.3f}s {one_line(what, _ASKED)}",
         text and f'"{text}"',
         f"-> {one_line(answerer(exchange), _NAME)}",
-        f"[{', '.join(exchange.faults)}]" if exchange.faults else "",
+        one_line(f"[{', '.join(exchange.faults)}]", _NAME) if exchange.faults else "",
     ]
     return f"{' '.join(filter(None, told))}: {sending(exchange.sent)}"

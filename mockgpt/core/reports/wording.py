@@ -14,6 +14,7 @@ _UNSEEN = re.compile(
     "\ud800-\udfff\ufeff\ufffe\uffff\U000e0000-\U000e007f]"
 )
 _LINE = 10_000  # characters of which one line is made
+_SECRET = 200  # characters, more than make a secret known
 _ENDINGS = {"complete": "complete", "client_left": "the client left", "aborted": "cut off"}
 
 
@@ -28,9 +29,11 @@ def hidden(text: str) -> str:
 
 
 def clipped(text: str, most: int) -> str:
-    """Return a text's beginning, visible; no secret is halved, which nobody would know as one."""
-    whole = hidden(text)
-    return visible(whole[:most] + ("…" if len(whole) > most else ""))
+    """Return a text's beginning, visible. What is cut off is no half of a secret, which none knows."""
+    whole = hidden(text[: most + _SECRET])
+    if len(text) > most + _SECRET:
+        whole = whole[:-_SECRET] + "…"
+    return visible(whole if len(whole) <= most else whole[:most] + "…")
 
 
 def one_line(text: str, most: int) -> str:
