@@ -400,6 +400,29 @@ def test_cursors_hold_when_old_entries_are_dropped(controls, monkeypatch):
     assert controls.ok("GET", "/sessions/default")["requests"] == 5
 
 
+def test_the_journal_is_told_as_an_archive_and_as_lines(controls):
+    for text in ("a", "b"):
+        controls.chat(text)
+    controls.chat("c", prefix="/s/t")
+    entries = controls.ok("GET", "/journal.har")["log"]["entries"]
+    assert [json.loads(e["request"]["postData"]["text"])["messages"] for e in entries] == [
+        [{"role": "user", "content": "a"}],
+        [{"role": "user", "content": "b"}],
+    ]
+    assert {entry["request"]["url"] for entry in entries} == {
+        f"{controls.mock.url}/v1/chat/completions"
+    }
+    assert len(controls.ok("GET", "/journal.har?session=t")["log"]["entries"]) == 1
+    response, data = controls.raw("GET", "/_mockgpt/journal.jsonl")
+    assert response.getheader("content-type") == "application/x-ndjson"
+    promised = DESCRIPTION["paths"]["/_mockgpt/journal.jsonl"]["get"]["responses"]["200"]
+    assert promised["content"] == {"application/x-ndjson": {"schema": {"type": "string"}}}
+    lines = [json.loads(line) for line in data.splitlines()]
+    assert lines == controls.ok("GET", "/journal")["exchanges"]
+    assert [line["number"] for line in lines] == [1, 2]
+    assert controls("GET", "/journal.jsonl?session=none")[0] == 404
+
+
 @pytest.mark.parametrize(
     ("body", "shown"),
     [

@@ -5,6 +5,7 @@ from mockgpt import (
     Exchange,
     MockGPT,
     MockSession,
+    Record,
     Reply,
     Rule,
     Scenario,
@@ -16,7 +17,11 @@ from mockgpt import (
     equals,
     expect,
     glob,
+    har,
+    json_lines,
     matches,
+    transcript,
+    write_reports,
 )
 
 
@@ -62,6 +67,10 @@ with MockGPT(allow=["late_request"], deny={"gave_up"}) as strict:
 def in_a_session(session: MockSession) -> str:
     session.on(user="a").reply("b")
     session.check()
+    record: Record = session.record("one", outcome="passed")
+    text: str = transcript(record, most=10)
+    written: bytes = har(record.exchanges) + b"".join(json_lines(session.journal))
+    print(text, written, [path.name for path in write_reports([record, mock.record()], "out")])
     return session.url + session.base_url + session.api_key + session.name
 
 

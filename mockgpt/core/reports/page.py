@@ -27,7 +27,7 @@ _ROOM = 12_000_000  # bytes of findings and exchanges; what comes when they are 
 _TEXTS = 5_000_000  # characters of bodies, which all have an equal share of
 _LEAST, _MOST = 500, 200_000  # characters of one body
 _LISTED = 100  # headers, and links of a finding
-_SHORT, _LONG = 200, 2_000  # characters of a name or prompt, and of a message
+_SHORT, _HEADER, _LONG = 200, 500, 2_000  # characters: of a name or prompt, a header, a message
 
 
 class _Room:
@@ -169,7 +169,8 @@ def _message(
     if len(lines) > _LISTED:
         lines[_LISTED:] = [f"… and {len(lines) - _LISTED} more"]
     text = _pretty(body)
-    yield f"<details><summary>{what}</summary>\n<pre>{chr(10).join(map(_text, lines))}</pre>\n"
+    head = "\n".join(_text(line, _HEADER) for line in lines)
+    yield f"<details><summary>{what}</summary>\n<pre>{head}</pre>\n"
     if text:
         yield f'<pre lang="">{_text(text, share)}</pre>\n'
     if len(text) > share:

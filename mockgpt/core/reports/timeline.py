@@ -10,14 +10,15 @@ _WAIT = 0.05  # the share of the whole from which a wait is drawn as one
 
 def timeline(sent: Sent) -> str:
     """Return the drawing; the words below it say the same."""
-    whole = max(sent.seconds, *(write.seconds for write in sent.writes), 1e-9)
-    marks = [round(write.seconds / whole * _WIDTH) for write in sent.writes]
+    moments = _moments(sent)
+    whole = max(sent.seconds, *moments, 1e-9)
+    marks = [round(moment / whole * _WIDTH) for moment in moments]
     waits = [
         f'<rect x="{before}" y="7" width="{after - before}" height="6"/>'
-        for before, after in pairwise([0, *marks, _WIDTH])
+        for before, after in pairwise(marks)
         if after - before >= _WAIT * _WIDTH
     ]
-    writes = "".join(f"M{mark} 3v14" for mark in dict.fromkeys(marks))
+    writes = "".join(f"M{mark} 3v14" for mark in dict.fromkeys(marks[1 : len(sent.writes) + 1]))
     return (
         f'<svg viewBox="-5 0 {_WIDTH + 10} 20" preserveAspectRatio="none" aria-hidden="true">'
         f'{"".join(waits)}<path d="{writes}"/>'
@@ -27,12 +28,17 @@ def timeline(sent: Sent) -> str:
 
 def told(sent: Sent) -> str:
     """Return the drawing in words."""
-    first = sent.writes[0].seconds
-    gaps = (after.seconds - before.seconds for before, after in pairwise(sent.writes))
-    words = f"first write after {_time(first)}, longest wait between writes {_time(max(gaps, default=0))}"
+    longest = max(after - before for before, after in pairwise(_moments(sent)))
+    words = f"first write after {_time(sent.writes[0].seconds)}, longest silence {_time(longest)}"
     if len(sent.writes) < sent.chunks:
         words += f"; the first {len(sent.writes):,} of {sent.chunks:,} writes are drawn"
     return words
+
+
+def _moments(sent: Sent) -> list[float]:
+    """Return the start, every write and, where no write is missing before it, the end."""
+    end = [sent.seconds] * (len(sent.writes) == sent.chunks)
+    return [0.0, *(write.seconds for write in sent.writes), *end]
 
 
 def _time(seconds: float) -> str:
