@@ -15,7 +15,7 @@ from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.exchange import Chosen, Ending, Exchange, Write
 from mockgpt.core.plan import Headers
 from mockgpt.core.records import Record
-from mockgpt.core.reports.wording import hidden
+from mockgpt.core.reports.wording import hidden, visible
 from mockgpt.core.verdict import Finding
 
 T = TypeVar("T", bound=Struct)
@@ -138,6 +138,8 @@ def _record_view(record: Record) -> RecordView:
     return _view(
         RecordView,
         record,
+        name=visible(record.name),  # a test's name may have halves of pairs, which are no UTF-8
+        outcome=visible(record.outcome),
         findings=tuple(map(finding_view, record.findings)),
         exchanges=tuple(map(exchange_view, record.exchanges)),
     )
