@@ -24,6 +24,12 @@ class Record(Struct, frozen=True, kw_only=True):
     dropped: int = 0
     outcome: str = ""
 
+    @property
+    def failed(self) -> bool:
+        """Whether a finding is an error, or the test failed by itself: its outcome is `failed`."""
+        errors = any(finding.severity == "error" for finding in self.findings)
+        return errors or self.outcome == "failed"
+
 
 def record_of(session: Session, name: str, outcome: str = "") -> Record:
     """Return the record of a session so far."""

@@ -13,7 +13,7 @@ _NAME, _MESSAGE = 200, 2_000  # characters
 def junit(records: Sequence[Record], *, suite: str, seconds: float) -> bytes:
     """Return a suite with a test case for every record; `seconds` is what all of it took.
 
-    A case fails by its findings that are errors, or by itself where its outcome is `failed`.
+    A case fails by its findings that are errors, or as its test did; warnings are its output.
     """
     root = ET.Element("testsuites")
     top = ET.SubElement(root, "testsuite", name=one_line(suite, _NAME), time=f"{seconds:.3f}")
@@ -35,7 +35,7 @@ def _case(record: Record, suite: str) -> ET.Element:
         text = one_line(finding.message, _MESSAGE)
         told[finding.severity].append(f"{heading(finding)}: {text}")
     errors, warnings = told["error"], told["warning"]
-    if errors or record.outcome == "failed":
+    if record.failed:
         first = errors[0] if errors else "the test itself failed"
         ET.SubElement(case, "failure", message=first).text = transcript(record)
     if warnings:

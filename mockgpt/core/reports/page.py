@@ -87,12 +87,11 @@ def _page(records: Sequence[Record], exchanges: int, share: int) -> Iterator[str
 
 
 def _record(record: Record, index: int, of: int, room: _Room, *, share: int) -> Iterator[str]:
-    """Yield a test, folded up where it is one of several and without an error."""
-    errors = any(finding.severity == "error" for finding in record.findings)
+    """Yield a test, folded up where it is one of several and did not fail."""
     yield (
-        f'<details class="test"{" open" if errors or of == 1 else ""}><summary>'
+        f'<details class="test"{" open" if record.failed or of == 1 else ""}><summary>'
         f"<h2>{_short(record.name or record.session)}</h2> "
-        f'<span class="{"error" if errors else "good"}">'
+        f'<span class="{"error" if record.failed else "good"}">'
         f"{counted(len(record.findings), 'finding')}</span>, "
         f"{counted(len(record.exchanges), 'request')}</summary>\n"
     )
@@ -109,7 +108,7 @@ def _record(record: Record, index: int, of: int, room: _Room, *, share: int) -> 
     if record.findings:
         found = (_finding(finding, index) for finding in record.findings)
         yield from room.fit("ul", found, "finding")
-    shown = (_exchange(one, record.exchanges[0], index, share) for one in record.exchanges)
+    shown = ("".join(_exchange(one, record.exchanges[0], index, share)) for one in record.exchanges)
     yield from room.fit("div", shown, "request")
     if record.unused:
         yield "<h3>Rules and steps that answered nothing</h3>\n"
@@ -129,11 +128,7 @@ def _finding(finding: Finding, index: int) -> str:
     )
 
 
-def _exchange(exchange: Exchange, first: Exchange, index: int, share: int) -> str:
-    return "".join(_parts(exchange, first, index, share))
-
-
-def _parts(exchange: Exchange, first: Exchange, index: int, share: int) -> Iterator[str]:
+def _exchange(exchange: Exchange, first: Exchange, index: int, share: int) -> Iterator[str]:
     what = exchange.endpoint or f"{exchange.method} {exchange.path}"
     yield (
         f'<article id="t{index}e{exchange.number}">\n'
