@@ -4,6 +4,7 @@ A call is one thing that the client's code wanted, an attempt is one HTTP reques
 replies advance with calls, so a retry never takes the next one.
 """
 
+import math
 from collections import OrderedDict
 
 from msgspec import Struct
@@ -49,20 +50,26 @@ class Calls:
     def __init__(self, window: float) -> None:
         self._window = window
         self._counts: dict[str, int] = {}
-        self._open: OrderedDict[bytes, _Call] = OrderedDict()
+        self._open: OrderedDict[bytes, list[_Call]] = (
+            OrderedDict()
+        )  # parallel ones ask for the same
 
     def further(self, body: bytes, retry_count: int, at: float) -> Attempt | None:
         """Return the next attempt of an open call that a request continues, if it does.
 
         `body` identifies what was asked. A client that counts its retries says so; for others an
-        equal body within the window of a failed attempt is one (design, "Calls and attempts").
+        equal body within the window of a failed attempt is one (design, "Calls and attempts"). Of
+        several calls it is the one with as many attempts as counted, then the one that failed first.
         """
-        call = self._open.get(body)
-        if call is None:
+        calls = [
+            call
+            for call in self._open.get(body, ())
+            if retry_count > 0
+            or (call.failed_at is not None and at - call.failed_at < self._window)
+        ]
+        if not calls:
             return None
-        failed = call.failed_at is not None and at - call.failed_at < self._window
-        if retry_count == 0 and not failed:
-            return None
+        call = min(calls, key=lambda one: _distance(one, retry_count))
         latest = call.latest
         call.latest = Attempt(latest.rule, latest.call, latest.attempt + 1)
         call.failed_at = None
@@ -77,7 +84,9 @@ class Calls:
         number = self.counted(rule) + 1
         self._counts[rule] = number
         attempt = Attempt(rule, number, 1)
-        self._open[body] = _Call(attempt)
+        # What failed before is too old to be continued.
+        running = [call for call in self._open.get(body, ()) if call.failed_at is None]
+        self._open[body] = [*running, _Call(attempt)]
         self._open.move_to_end(body)
         if len(self._open) > _OPEN:
             self._open.popitem(last=False)
@@ -85,10 +94,19 @@ class Calls:
 
     def ended(self, body: bytes, attempt: Attempt, sent: Sent | None, at: float) -> None:
         """Note how an attempt ended: a call that has its answer is over."""
-        call = self._open.get(body)
-        if call is None or call.latest != attempt:
+        calls = self._open.get(body, [])
+        call = next((call for call in calls if call.latest == attempt), None)
+        if call is None:
             return
         if sent is None or sent.ending != "complete" or retryable(sent.status):
             call.failed_at = at
-        else:
+            return
+        calls.remove(call)
+        if not calls:
             del self._open[body]
+
+
+def _distance(call: _Call, retry_count: int) -> tuple[bool, float]:
+    """Return how far a call is from being the one that such a retry continues."""
+    failed_at = math.inf if call.failed_at is None else call.failed_at
+    return retry_count not in (0, call.latest.attempt), failed_at

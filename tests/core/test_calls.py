@@ -63,6 +63,28 @@ def test_a_late_end_of_an_earlier_attempt_changes_nothing(calls):
     assert calls.further(b"a", 0, 1.0) == Attempt("rule", 1, 3)
 
 
+def test_equal_requests_at_once_are_calls_of_their_own(calls):
+    first, second = calls.begin(b"a", "rule"), calls.begin(b"a", "rule")
+    calls.ended(b"a", first, BUSY, at=1.0)
+    calls.ended(b"a", second, BUSY, at=2.0)
+    assert calls.further(b"a", 0, 3.0) == Attempt("rule", 1, 2)
+    assert calls.further(b"a", 0, 3.0) == Attempt("rule", 2, 2)
+    assert calls.further(b"a", 0, 3.0) is None
+    calls.ended(b"a", Attempt("rule", 1, 2), OK, at=4.0)
+    calls.ended(b"a", Attempt("rule", 2, 2), BUSY, at=4.0)
+    assert calls.further(b"a", 0, 5.0) == Attempt("rule", 2, 3)
+
+
+def test_a_counted_retry_continues_the_call_with_as_many_attempts(calls):
+    once, twice = calls.begin(b"a", "rule"), calls.begin(b"a", "rule")
+    calls.ended(b"a", twice, BUSY, at=1.0)
+    twice = calls.further(b"a", 1, 2.0)
+    calls.ended(b"a", twice, BUSY, at=3.0)
+    calls.ended(b"a", once, BUSY, at=4.0)
+    assert calls.further(b"a", 1, 5.0) == Attempt("rule", 1, 2)
+    assert calls.further(b"a", 2, 5.0) == Attempt("rule", 2, 3)
+
+
 def test_open_calls_are_bounded(calls):
     for number in range(10_001):
         body = b"%d" % number
