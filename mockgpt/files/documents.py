@@ -110,6 +110,7 @@ def read(text: str, file: str) -> Document:
     """Read one YAML document. Raises ScenarioError for text that is not one."""
     document = Document(file, None, {(): (1, 1)}, {}, [])
     try:
+        _check_depth(text, document)
         node = yaml.compose(text, Loader=Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -147,11 +148,26 @@ def of_data(data: Any, file: str) -> Document:
     return document
 
 
+def _check_depth(text: str, document: Document) -> None:
+    """Refuse what is nested deep before it is composed: libyaml's composer recurses on C's stack."""
+    depth = -1  # of the value at hand: the document's own is 0
+    for event in yaml.parse(text, Loader=Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            _refuse(f"{_DEEPEST} levels", event, document)
+
+
+def _refuse(most: str, there: yaml.Node | yaml.Event, document: Document) -> None:
+    document.complain((), f"expected less than {most}, found more", _position(there))
+    document.check()
+
+
 def _value(node: yaml.Node, place: Place, document: Document) -> Any:
-    if len(place) > _DEEPEST or len(document.values) > _MOST:
-        most = f"{_DEEPEST} levels" if len(place) > _DEEPEST else f"{_MOST:,} values"
-        document.complain((), f"expected less than {most}, found more", _position(node))
-        document.check()
+    if len(place) > _DEEPEST:  # by an alias
+        _refuse(f"{_DEEPEST} levels", node, document)
+    if len(document.values) > _MOST:
+        _refuse(f"{_MOST:,} values", node, document)
     document.values[place] = _position(node)
     match node:
         case yaml.MappingNode():
@@ -200,8 +216,10 @@ def _scalar(node: yaml.Node, place: Place, document: Document) -> Any:
     return UNSET
 
 
-def _position(node: yaml.Node) -> Position:
-    return node.start_mark.line + 1, node.start_mark.column + 1
+def _position(there: yaml.Node | yaml.Event) -> Position:
+    mark = there.start_mark
+    assert mark is not None, "what was parsed stands somewhere"
+    return mark.line + 1, mark.column + 1
 
 
 def convert(document: Document, kind: type[T]) -> T:

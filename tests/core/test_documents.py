@@ -100,6 +100,8 @@ BROKEN = {
         "s.yaml:4:8: rules[1].id: expected an id of its own, found 'a', which is the id of rules[0]"
     ),
     "mockgpt: 1\nrules: &a\n- *a\n": "s.yaml:2:8: expected less than 50 levels, found more",
+    # So deep that libyaml's composer would end the process.
+    "mockgpt: 1\nrules: " + "[" * 100_000: "s.yaml:2:58: expected less than 50 levels, found more",
     "mockgpt: 1\nseed: !!int abc\n": "s.yaml:2:7: seed: expected an integer, found 'abc'",
     "mockgpt: 1\nrules:\n- reply: {error: unknown_url}\n": (
         "s.yaml:3:18: rules[0].reply.error: expected an error preset, found 'unknown_url'"
