@@ -41,7 +41,7 @@ def template_problems(source: str, captures: Collection[str]) -> Iterator[str]:
             ]
     except TemplateSyntaxError as error:
         yield f"expected a template, found an error in its line {error.lineno}: {error.message}"
-    except (RecursionError, SyntaxError) as error:
+    except (RecursionError, SyntaxError, ValueError) as error:  # ValueError: {{ 2 ** 99999 }}
         yield f"expected a template, found one that cannot be compiled: {error}"
     else:
         for line, what, name, known in found:

@@ -42,6 +42,10 @@ BROKEN = {
     "{{ " + "(" * 1000 + "1" + ")" * 1000 + " }}": (
         "expected a template, found one that cannot be compiled: maximum recursion depth exceeded"
     ),
+    "{{ 2 ** 99999 }}": (
+        "expected a template, found one that cannot be compiled: Exceeds the limit (4300 digits) "
+        "for integer string conversion; use sys.set_int_max_str_digits() to increase the limit"
+    ),
 }
 
 
