@@ -13,7 +13,7 @@ from mockgpt.core.entry import Entry
 from mockgpt.core.errors import ApiError
 from mockgpt.core.plan import Headers
 
-Positive = Annotated[int, Meta(ge=1)]
+Positive = Annotated[int, Meta(ge=1, le=1_000_000_000_000)]
 
 _MINUTE = 60.0
 _KEYS = 10_000  # kept; the one that was asked for longest ago goes first

@@ -12,9 +12,13 @@ from mockgpt.core.entry import Entry
 from mockgpt.core.plan import Data, Pause, Plan
 
 Duration = (
-    Annotated[float, Meta(ge=0, description="seconds")]
+    Annotated[float, Meta(ge=0, le=1_000_000_000, description="seconds")]
     | Annotated[
-        str, Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m)$", description="such as 200ms, 1.5s or 2m")
+        str,
+        Meta(  # a `$` alone would also stand before a newline
+            pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m)(?!\n)$",
+            description="such as 200ms, 1.5s or 2m",
+        ),
     ]
 )
 Grain = Literal["token", "word", "character"] | Annotated[int, Meta(ge=1)]
