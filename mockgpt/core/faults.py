@@ -202,9 +202,9 @@ def fault_problems(
         kind = fault.__struct_config__.tag
         if cutting is not None and not isinstance(fault, _OF_WRITES):
             yield place, f"expected `{kind}` before `{cutting}`, which cuts events, found it behind"
-        if isinstance(fault, _CUTTING):
-            cutting = kind
         after = getattr(fault, "after", 0)
+        if isinstance(fault, _CUTTING) or (isinstance(after, Place) and after.bytes is not UNSET):
+            cutting = kind
         if isinstance(after, Place) and (after.bytes is UNSET) is (after.tokens is UNSET):
             yield (*place, "after"), "expected either `bytes` or `tokens`, found both or neither"
         if isinstance(fault, Slice):

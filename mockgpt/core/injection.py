@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from mockgpt.core import faults
 from mockgpt.core.encode.sse import DONE, event
+from mockgpt.core.headers import merged
 from mockgpt.core.pace import Draw, seconds
 from mockgpt.core.plan import (
     FOR_EVER,
@@ -21,6 +22,7 @@ from mockgpt.core.plan import (
     Pause,
     Plan,
     Step,
+    divided,
     each_event,
     insert,
     opened,
@@ -28,6 +30,7 @@ from mockgpt.core.plan import (
 
 _KEEP_ALIVE = b": keep-alive\n\n"
 _WRITES_PER_SECOND = 20
+_WITHIN_NEWLINES = (b"\n\n", b"\r\n", b"\r\r")
 _OFTEN, _SELDOM = 0.5, 0.3  # chances of what `torture` mixes
 
 
@@ -95,10 +98,10 @@ def _bandwidth(plan: Plan, fault: faults.Bandwidth, _: Occasion) -> Plan:
     size = max(1, fault.bytes_per_second // _WRITES_PER_SECOND)
     for step in plan:
         if isinstance(step, Data):
-            for start in range(0, len(step.bytes), size):
-                part = step.bytes[start : start + size]
-                yield replace(step, bytes=part)
-                yield Pause(len(part) / fault.bytes_per_second)
+            for part in _cut(step, range(size, len(step.bytes), size)):
+                if isinstance(part, Data):
+                    yield part
+                    yield Pause(len(part.bytes) / fault.bytes_per_second)
         else:
             yield step
 
@@ -118,10 +121,11 @@ def _cut(data: Data, cuts: Iterable[int]) -> Plan:
     """Cut data at places within it; an empty pause puts what came before on the wire."""
     start = 0
     for place in cuts:
-        yield replace(data, bytes=data.bytes[start:place])
+        before, data = divided(data, place - start)
+        yield before
         yield Pause(0)
         start = place
-    yield replace(data, bytes=data.bytes[start:])
+    yield data
 
 
 def _cuts(fault: faults.Slice, data: bytes, offset: int) -> Iterator[int]:
@@ -133,7 +137,7 @@ def _cuts(fault: faults.Slice, data: bytes, offset: int) -> Iterator[int]:
     elif fault.inside == "utf8":
         yield from (i for i, byte in enumerate(data) if 0x80 <= byte < 0xC0)  # noqa: PLR2004 - continuation bytes
     elif fault.inside == "newline":
-        yield from (i for i in range(1, len(data)) if data[i - 1 : i + 1] == b"\n\n")
+        yield from (i for i in range(1, len(data)) if data[i - 1 : i + 1] in _WITHIN_NEWLINES)
     elif len(data) > 1:
         yield len(data) // 2
 
@@ -144,23 +148,16 @@ def _coalesce(plan: Plan, fault: faults.Coalesce, _: Occasion) -> Plan:
     for step in plan:
         if isinstance(step, Data):
             held.append(step)
-        if held and isinstance(step, Pause):
+        elif held and isinstance(step, Pause):
             wait += step.seconds
-        elif not isinstance(step, Data):
-            yield from _joined(held, wait)
+            continue
+        if len(held) == fault.events or not isinstance(step, Data):
+            if wait:
+                yield Pause(wait)
+            yield from held  # with no wait between: one write
             held, wait = [], 0.0
+        if not isinstance(step, Data):
             yield step
-        elif len(held) == fault.events:
-            yield from _joined(held, wait)
-            held, wait = [], 0.0
-
-
-def _joined(held: list[Data], wait: float) -> Plan:
-    if wait:
-        yield Pause(wait)
-    if held:
-        tokens = sum(data.tokens for data in held)
-        yield Data(b"".join(data.bytes for data in held), held[-1].mark, tokens)
 
 
 def _rewritten(plan: Plan, change: Callable[[bytes], bytes]) -> Plan:
@@ -220,7 +217,10 @@ def _reorder(plan: Plan, fault: faults.Reorder, _: Occasion) -> Plan:
             yield from held
             held.clear()
 
-    return each_event(plan, swapped)
+    for step in each_event(plan, swapped):
+        if isinstance(step, End | Abort):  # there was no next
+            yield from held
+        yield step
 
 
 def _without(plan: Plan, mark: str) -> Plan:
@@ -228,16 +228,18 @@ def _without(plan: Plan, mark: str) -> Plan:
 
 
 def _cut_last(plan: Plan, _: faults.CutLast, __: Occasion) -> Plan:
-    held: list[Data] = []
-
-    def late(_: int, data: Data) -> Iterator[Step]:
-        yield from held
-        held[:] = [data]
-
-    for step in each_event(plan, late):
-        if isinstance(step, End) and held:
-            yield replace(held[0], bytes=held[0].bytes.rstrip(b"\r\n") + b"\n")
-        yield step
+    head, rest = opened(plan)
+    last: list[Data] = []
+    behind: list[Step] = []  # what came behind the last event so far
+    for step in rest:
+        if isinstance(step, Data) and head.length is None:
+            yield from (*last, *behind)
+            last, behind = [step], []
+            continue
+        if isinstance(step, End):
+            last = [replace(d, bytes=d.bytes.removesuffix(b"\n").removesuffix(b"\r")) for d in last]
+        behind.append(step)
+    yield from (*last, *behind)
 
 
 def _truncate_body(plan: Plan, fault: faults.TruncateBody, _: Occasion) -> Plan:
@@ -251,8 +253,7 @@ def _truncate_body(plan: Plan, fault: faults.TruncateBody, _: Occasion) -> Plan:
 def _content_type(plan: Plan, fault: faults.ContentType, _: Occasion) -> Plan:
     for step in plan:
         if isinstance(step, Head):
-            others = tuple(header for header in step.headers if header[0] != "content-type")
-            yield replace(step, headers=(*others, ("content-type", fault.type)))
+            yield replace(step, headers=merged(step.headers, {"content-type": fault.type}))
         else:
             yield step
 

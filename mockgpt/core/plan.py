@@ -129,7 +129,11 @@ def _size(step: Head | Data, unit: Unit) -> int:
 
 
 def _divided(step: Head | Data, left: int) -> tuple[Head | Data, Data | None]:
-    """Divide data at a byte."""
     if isinstance(step, Head) or len(step.bytes) <= left:
         return step, None
-    return replace(step, bytes=step.bytes[:left]), replace(step, bytes=step.bytes[left:])
+    return divided(step, left)
+
+
+def divided(data: Data, place: int) -> tuple[Data, Data]:
+    """Divide data at a byte. An event and its tokens are there once its last byte is."""
+    return Data(data.bytes[:place]), replace(data, bytes=data.bytes[place:])

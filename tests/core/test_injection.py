@@ -192,6 +192,29 @@ def written(steps):
 def test_slices_inside_events_and_newlines():
     assert len(written(streamed(Slice(inside="json")))) == 6
     assert [w[-1:] for w in written(streamed(Slice(inside="newline")))[:-1]] == [b"\n"] * 5
+    crlf = written(streamed(Newline(style="crlf"), Slice(inside="newline")))
+    assert [w[-1:] for w in crlf[:-1]] == [b"\r"] * 10
+    cr = written(streamed(Newline(style="cr"), Slice(inside="newline")))
+    assert [w[-1:] for w in cr[:-1]] == [b"\r"] * 5
+
+
+def events_in(steps):
+    return sum(isinstance(step, Data) and step.mark != "" for step in steps)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Slice(bytes=7), Bandwidth(bytes_per_second=40), Stall(after=Place(bytes=20))],
+)
+def test_an_event_in_parts_is_one_event_and_is_there_with_its_last(fault):
+    steps = streamed(fault)
+    assert events_in(steps) == len(EVENTS)
+    assert sum(step.tokens for step in steps if isinstance(step, Data)) == 4
+    for place, event in enumerate(EVENTS, 1):
+        before = streamed(
+            fault, Disconnect(after=Place(bytes=len(joined(*range(1, place + 1))) - 1))
+        )
+        assert events_in(before) == place - 1, event
 
 
 def test_coalesced_events_wait_for_each_other():
@@ -203,9 +226,8 @@ def test_coalesced_events_wait_for_each_other():
         )
     )
     assert [s.seconds for s in steps if isinstance(s, Pause)] == [1, 2, 2, 2, 2]
-    assert [s.bytes for s in steps if isinstance(s, Data)] == [
-        joined(1, 2), joined(3, 4), joined(5),
-    ]  # fmt: skip
+    assert [w for w in written(steps) if w] == [joined(1, 2), joined(3, 4), joined(5)]
+    assert events_in(steps) == len(EVENTS)
 
 
 def test_a_truncated_body_keeps_its_length():
@@ -224,6 +246,27 @@ def test_a_garbled_body_is_not_json_and_as_long():
 
 def test_a_content_type_is_replaced():
     assert streamed(ContentType(type="text/html"))[0].headers == (("content-type", "text/html"),)
+    raw = faulty(whole(200, (("Content-Type", "x/y"),), b""), [ContentType(type="a/b")], occasion())
+    assert next(raw) == Head(200, (("content-type", "a/b"),), 0)
+
+
+def test_an_event_without_a_next_one_is_swapped_with_none():
+    assert data(streamed(NoDone(), Reorder(event=4))) == joined(1, 2, 3, 4)
+    assert data(streamed(Disconnect(after=3), Reorder(event=3))) == joined(1, 2, 3)
+
+
+@pytest.mark.parametrize(("style", "end"), [("crlf", b"\r\n"), ("cr", b"\r")])
+def test_the_last_event_keeps_its_newlines(style, end):
+    whole_ = ALL.replace(b"\n", end)
+    assert data(streamed(Newline(style=style), CutLast())) == whole_.removesuffix(end)
+
+
+def test_the_last_event_is_cut_of_a_stream_that_ends_alone():
+    for fault in (Disconnect(after=3), Stall(after=3), Disconnect(after=3, how="hang")):
+        before = streamed(fault)
+        after = streamed(fault, CutLast())
+        assert after[:5] == before[:5], fault
+    assert streamed(Disconnect(after=3), CutLast()) == streamed(Disconnect(after=3))
 
 
 @pytest.mark.parametrize(
