@@ -214,6 +214,14 @@ def _asked_endpoints(when: When) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "stream", ("chat", "completions")
 
 
+def endpoints(when: When) -> frozenset[str]:
+    """Return the endpoints whose requests can meet conditions."""
+    found = frozenset[str](get_args(EndpointName))
+    for _, possible in _asked_endpoints(when):
+        found = found.intersection(possible)
+    return found.intersection(*map(endpoints, when.all_ or ()))
+
+
 def _text_problems(text: Text | UnsetType, place: Place) -> Iterator[Problem]:
     if not isinstance(text, TextMatch):
         return

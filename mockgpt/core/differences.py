@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from mockgpt.core import bodies, keys
-from mockgpt.core.conditions import Range, Text, TextMatch, When
+from mockgpt.core.conditions import Range, Text, TextMatch, When, endpoints
 from mockgpt.core.entry import path_of
 from mockgpt.core.equality import Found, parsed, shown, unequal
 from mockgpt.core.patterns import glob, regex
@@ -40,9 +40,9 @@ class Difference(Struct, frozen=True):
         return f"{self.key}: wanted {self.wanted}, got {self.got}"
 
 
-def distance(found: tuple[Difference, ...]) -> tuple[bool, int]:
-    """Return how far a rule with these is from answering: one for another endpoint is far."""
-    return any(difference.key == "endpoint" for difference in found), len(found)
+def distance(when: When, asked: Asked, found: tuple[Difference, ...]) -> tuple[bool, int]:
+    """Return how far conditions with these are from being met: what is for another endpoint is far."""
+    return asked.request.__struct_config__.tag not in endpoints(when), len(found)
 
 
 def differences(when: When, asked: Asked) -> tuple[Difference, ...]:
@@ -183,7 +183,7 @@ def _any(wanted: tuple[When, ...], asked: Asked) -> Iterator[Difference]:
         found = differences(branch, asked)
         if not found:
             return
-        missed.append((distance(found), index, found))
+        missed.append((distance(branch, asked, found), index, found))
     _, index, found = min(missed, key=lambda miss: miss[:2])
     if len(found) == 1:
         yield replace(found[0], key=f"any[{index}].{found[0].key}")

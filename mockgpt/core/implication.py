@@ -5,17 +5,10 @@ A doubt is a no: what is told here is certain.
 
 from msgspec import UNSET
 
-from mockgpt.core.conditions import Text, TextMatch, When
+from mockgpt.core.conditions import TEXTS, Text, TextMatch, When, endpoints
 from mockgpt.core.differences import meets
 from mockgpt.core.replies import EMBEDDED, SPOKEN, Reply, attempts_of
 from mockgpt.core.scenario import Rule, replies_of
-
-_TEXTS = ("user", "system", "assistant", "text", "prompt", "input")
-_OF_ENDPOINT = {
-    "user": "chat", "system": "chat", "assistant": "chat", "turn": "chat",
-    "prompt": "completions", "input": "embeddings",
-}  # fmt: skip
-_ALL = frozenset({"chat", "completions", "embeddings"})
 
 
 def implies(narrow: When, wide: When) -> bool:
@@ -40,7 +33,7 @@ def _key_implies(key: str, narrow: When, wide: When) -> bool:
         return False
     if key == "model":
         return set(_listed(given)) <= set(_listed(wanted)) or "*" in _listed(wanted)
-    if key in _TEXTS:
+    if key in TEXTS:
         return _text_implies(given, wanted)
     if key == "exactly":
         return bool(given == wanted and narrow.ignore == wide.ignore)
@@ -65,17 +58,6 @@ def _text_implies(narrow: Text, wide: Text) -> bool:
 
 def _listed(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value
-
-
-def endpoints(when: When) -> frozenset[str]:
-    """Return the endpoints whose requests can meet conditions."""
-    found = _ALL if when.endpoint is UNSET else frozenset(_listed(when.endpoint))
-    for key, endpoint in _OF_ENDPOINT.items():
-        if getattr(when, key) is not UNSET:
-            found &= {endpoint}
-    for one in () if when.all_ is UNSET else when.all_:
-        found &= endpoints(one)
-    return found
 
 
 def answerable(rule: Rule) -> frozenset[str]:

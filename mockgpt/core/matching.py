@@ -71,14 +71,15 @@ def choose(rules: Sequence[Rule], asked: Asked) -> Choice | Miss:
 
     A rule for the endpoint that was asked is nearer than any for another.
     """
-    nearest = Miss(None)
+    missed = []
     for rule in rules:
         found = reasons(rule, asked)
         if not found:
             return Choice(rule)
-        if nearest.nearest is None or distance(found) < distance(nearest.differences):
-            nearest = Miss(rule, found)
-    return nearest
+        missed.append((rule, found))
+    if not missed:
+        return Miss(None)
+    return Miss(*min(missed, key=lambda one: distance(one[0].when, asked, one[1])))
 
 
 def reasons(rule: Rule, asked: Asked) -> tuple[Difference, ...]:

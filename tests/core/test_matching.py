@@ -239,9 +239,10 @@ def test_a_reply_answers_only_what_it_fits(reply, request_, fits):
 def test_a_rule_for_another_endpoint_is_far():
     rules = (
         Rule(id="elsewhere", when=When(endpoint="embeddings"), reply="a"),
+        Rule(id="elsewhere, too", when=When(input="x"), reply="a"),
         Rule(id="here", when=When(endpoint="chat", user="x", stream=False), reply="b"),
     )
-    assert choose(rules, asked(CHAT)).nearest is rules[1]
+    assert choose(rules, asked(CHAT)).nearest is rules[2]
 
 
 def test_a_long_explanation_is_bounded():
