@@ -61,8 +61,14 @@ def lint(scenario: Scenario, service: Service) -> Iterator[Lint]:
 
 
 def _shadowed(rules: tuple[Rule, ...]) -> Iterator[Lint]:
+    found: set[int] = set()  # one rule that stands before it is enough
     for (earlier, first), (index, second) in combinations(enumerate(rules), 2):
-        if implies(second.when, first.when) and answerable(second) <= answerable(first):
+        if (
+            index not in found
+            and implies(second.when, first.when)
+            and answerable(second) <= answerable(first)
+        ):
+            found.add(index)
             name = f"rule '{first.id}'" if first.id else f"rules[{earlier}]"
             message = (
                 f"{name} stands before it and answers all that it would; put this one first, or "

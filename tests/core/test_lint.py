@@ -81,6 +81,10 @@ def test_a_rule_that_is_not_shadowed_for_certain(first, second):
     assert codes(says(first), says(second)) == []
 
 
+def test_a_rule_is_shadowed_once():
+    assert codes(says({}), says({}), says({})) == ["shadowed_rule", "shadowed_rule"]
+
+
 def test_a_text_does_not_shadow_vectors():
     vectors = {"reply": {"similar": {"to": "a", "cosine": 0.5}}}
     filler = {"reply": {"filler": {}}}
