@@ -13,6 +13,7 @@ from mockgpt.core.decode import Decoded
 from mockgpt.core.draws import answer_id, draw
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.errors import ApiError
+from mockgpt.core.limits import retry_after
 from mockgpt.core.matching import Captures
 from mockgpt.core.pace import seconds
 from mockgpt.core.replies import Defaults, Edges, ErrorReply, Filler, Raw, Reply, Similar, pace_of
@@ -143,9 +144,8 @@ def _error(reply: str | ErrorReply, dialect: Dialect | None) -> ApiError:
     values: dict[str, str | int] = {}
     headers: dict[str, str] = {}
     if reply.retry_after is not UNSET:
-        milliseconds = round(seconds(reply.retry_after) * 1000)
-        values["retry_after"] = -(-milliseconds // 1000)  # rounded up: no sooner than said
-        headers = {"retry-after": str(values["retry_after"]), "retry-after-ms": str(milliseconds)}
+        headers = retry_after(seconds(reply.retry_after))
+        values["retry_after"] = headers["retry-after"]
     changes = {
         key: getattr(reply, key)
         for key in ("status", "type", "param", "code", "message")

@@ -160,8 +160,8 @@ def refusal_error(refusal: Refusal, model: str) -> ApiError:
     }
     headers: dict[str, str] = {}
     if refusal.wait is not None:
-        values["retry_after"] = math.ceil(refusal.wait)
         headers = retry_after(refusal.wait)
+        values["retry_after"] = headers["retry-after"]
     return ApiError(_ERRORS[refusal.limit], values, headers=headers)
 
 

@@ -476,6 +476,12 @@ def test_an_error_s_headers_replace_the_service_s():
     assert played.header("retry-after") == ["2"]
 
 
+def test_a_short_wait_is_not_rounded_to_none():
+    played = play(Reply(error=ErrorReply(preset="overloaded", retry_after="0.4ms")))
+    assert played.header("retry-after") == ["1"]
+    assert played.header("retry-after-ms") == ["1"]
+
+
 @pytest.mark.parametrize(
     ("raw", "head", "body"),
     [
