@@ -23,6 +23,8 @@ def check(tmp_path, monkeypatch):
     (tmp_path / "inner/broken.yaml").write_text(BROKEN)
     (tmp_path / "inner/dubious.yml").write_text(DUBIOUS)
     (tmp_path / "inner/workflow.yaml").write_text("on: push\n")
+    (tmp_path / "inner/lost.yaml").symlink_to("nowhere")
+    (tmp_path / "inner/loop").symlink_to(".")
     (tmp_path / "empty").mkdir()
     for elsewhere in (".venv/lib", "node_modules/x"):
         (tmp_path / "inner" / elsewhere).mkdir(parents=True)

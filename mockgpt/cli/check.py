@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mockgpt.files.documents import Complaint
 
 _SCENARIO = re.compile(r"^mockgpt\s*:", re.MULTILINE)
+_LEFT_OUT = re.compile(r"\.|node_modules$")  # folders
 
 
 @click.command("check")
@@ -70,11 +71,11 @@ def _files(path: str) -> Iterator[str]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, but for hidden folders and installed packages."""
+    """Yield the files below a folder, but for hidden and linked folders and installed packages."""
     for path in sorted(folder.iterdir()):
-        if not path.is_dir():
+        if path.is_file():  # a link may lead nowhere
             yield path
-        elif not path.name.startswith(".") and path.name != "node_modules":
+        elif path.is_dir() and not (_LEFT_OUT.match(path.name) or path.is_symlink()):
             yield from _below(path)
 
 
