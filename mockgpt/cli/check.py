@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from mockgpt.cli.options import Unusable, option
+from mockgpt.cli.options import Unusable, option, service_option
 
 if TYPE_CHECKING:
     from mockgpt.files.documents import Complaint
@@ -20,7 +20,7 @@ _LEFT_OUT = re.compile(r"\.|node_modules$")  # folders
 
 @click.command("check")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@option("--service", default="pgpt", metavar="NAME|FILE", help="The service to imitate.")
+@service_option
 @option("--strict", is_flag=True, help="Fail on warnings, too.")
 @option("as_json", "--json", is_flag=True, help="Print JSON.")
 def command(paths: tuple[str, ...], *, service: str, strict: bool, as_json: bool) -> None:

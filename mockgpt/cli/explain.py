@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
-from mockgpt.cli.options import Unusable, option
+from mockgpt.cli.options import Unusable, option, service_option
 from mockgpt.core.explanation import Explanation, Tried, explain, request_of
 
 
@@ -38,7 +38,7 @@ class _Header(click.ParamType[tuple[str, str]]):
 @option(
     "--header", type=_Header(), multiple=True, metavar="'NAME: VALUE'", help="A header; repeatable."
 )
-@option("--service", default="pgpt", metavar="NAME|FILE", help="The service to imitate.")
+@service_option
 @option("as_json", "--json", is_flag=True, help="Print JSON.")
 def command(
     scenario: str,

@@ -2,9 +2,14 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import click
+
+from mockgpt.core.codes import CODES
+from mockgpt.core.entry import did_you_mean
+from mockgpt.core.pace import seconds
+from mockgpt.core.service import Dialect
 
 
 class Unusable(click.ClickException):
@@ -52,3 +57,95 @@ class Size(click.ParamType[int]):
         if found is None or found[2] not in _UNITS:
             self.fail(f"expected a size such as 16MiB or 1000000, found '{value}'", param, ctx)
         return int(found[1]) * _UNITS[found[2]]
+
+
+class Seconds(click.ParamType[float]):
+    """A duration as scenarios write it, 500ms, 30s or 2m, or a number of seconds."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return it in seconds; click calls this."""
+        found = re.fullmatch(r"([0-9]{1,8}(?:\.[0-9]{1,8})?)(ms|s|m)?", str(value).strip().lower())
+        duration = 0.0 if found is None else seconds(found[1] + (found[2] or "s"))
+        if not duration:
+            self.fail(f"expected a duration such as 500ms, 30s or 2m, found '{value}'", param, ctx)
+        return duration
+
+
+class Code(click.ParamType[str]):
+    """The code of a finding."""
+
+    name = "code"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the code; click calls this."""
+        if value not in CODES:
+            known = ", ".join(sorted(CODES))
+            hint = did_you_mean(str(value), CODES) or f"; there are {known}"
+            self.fail(f"expected the code of a finding, found '{value}'{hint}", param, ctx)
+        return str(value)
+
+
+service_option = option(
+    "--service", default="pgpt", metavar="NAME|FILE", help="The service to imitate."
+)
+tokenizer_option = option(
+    "--tokenizer",
+    type=click.Choice(["fake", "exact"]),
+    default="fake",
+    help="Count tokens by rules, or truly with ranks on this disk.",
+)
+_OF_SERVERS = (
+    option(
+        "--seed",
+        type=int,
+        default=None,
+        help="Seed of ids and filler.  [default: the scenario's, or 0]",
+    ),
+    option(
+        "--clock",
+        type=click.Choice(["frozen", "real"]),
+        default="frozen",
+        help="What `created` says: always the same second, or the time.",
+    ),
+    option(
+        "--api-key",
+        multiple=True,
+        metavar="KEY",
+        help="Accept only this key; repeatable. By default any key is accepted.",
+    ),
+    option(
+        "--errors",
+        type=click.Choice(get_args(Dialect)),
+        default="openai",
+        help="In whose words and shape errors are answered.",
+    ),
+    option(
+        "--on-miss",
+        type=click.Choice(["error", "filler"]),
+        default=None,
+        help="What no rule answers.  [default: error with a scenario, else filler]",
+    ),
+    option(
+        "--speed",
+        type=click.FloatRange(min=0, min_open=True),
+        default=1.0,
+        help="Divide every wait of a pace or fault by this.",
+    ),
+    option("--strict", is_flag=True, help="Refuse parameters that are otherwise ignored."),
+    service_option,
+    option(
+        "--max-body", type=Size(), default="16MiB", help="Largest request body that is accepted."
+    ),
+    tokenizer_option,
+)
+
+
+def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that serves the options which every such command has."""
+    for add in reversed(_OF_SERVERS):
+        command = add(command)
+    return command

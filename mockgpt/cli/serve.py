@@ -6,15 +6,14 @@ import signal
 import socket
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mockgpt import __version__
-from mockgpt.cli.options import Listen, Size, Unusable, option
+from mockgpt.cli.options import Listen, Unusable, option, server_options
 from mockgpt.core.exchange import Exchange
 from mockgpt.core.scenario import Loaded
-from mockgpt.core.service import Dialect
 
 if TYPE_CHECKING:
     from mockgpt.files.watch import Watch
@@ -31,51 +30,7 @@ _LOOK = 0.3  # seconds between two looks at the files of --watch
     default="127.0.0.1:8080",
     help="Where to listen; port 0 picks a free one.",
 )
-@option(
-    "--seed",
-    type=int,
-    default=None,
-    help="Seed of ids and filler.  [default: the scenario's, or 0]",
-)
-@option(
-    "--clock",
-    type=click.Choice(["frozen", "real"]),
-    default="frozen",
-    help="What `created` says: always the same second, or the time.",
-)
-@option(
-    "--api-key",
-    multiple=True,
-    metavar="KEY",
-    help="Accept only this key; repeatable. By default any key is accepted.",
-)
-@option(
-    "--errors",
-    type=click.Choice(get_args(Dialect)),
-    default="openai",
-    help="In whose words and shape errors are answered.",
-)
-@option(
-    "--on-miss",
-    type=click.Choice(["error", "filler"]),
-    default=None,
-    help="What no rule answers.  [default: error with a scenario, else filler]",
-)
-@option(
-    "--speed",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1.0,
-    help="Divide every wait of a pace or fault by this.",
-)
-@option("--strict", is_flag=True, help="Refuse parameters that are otherwise ignored.")
-@option("--service", default="pgpt", metavar="NAME|FILE", help="The service to imitate.")
-@option("--max-body", type=Size(), default="16MiB", help="Largest request body that is accepted.")
-@option(
-    "--tokenizer",
-    type=click.Choice(["fake", "exact"]),
-    default="fake",
-    help="Count tokens by rules, or truly with ranks on this disk.",
-)
+@server_options
 @option(
     "--control-token",
     default=None,

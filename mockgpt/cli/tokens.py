@@ -4,18 +4,13 @@ import sys
 
 import click
 
-from mockgpt.cli.options import Unusable, option
+from mockgpt.cli.options import Unusable, tokenizer_option
 from mockgpt.core import tokens
 
 
 @click.command("tokens")
 @click.argument("text", required=False)
-@option(
-    "--tokenizer",
-    type=click.Choice(["fake", "exact"]),
-    default="fake",
-    help="Count tokens by rules, or truly with ranks on this disk.",
-)
+@tokenizer_option
 def command(text: str | None, tokenizer: str) -> None:
     """Show how TEXT, or standard input, is cut into tokens, and count them."""
     from mockgpt.files.exact import ExactTokensUnavailable, load_split
