@@ -56,8 +56,7 @@ class MockSession:
     @property
     def url(self) -> str:
         """The session's root, such as `http://127.0.0.1:41234/s/name`."""
-        root = self._server.url()
-        return root if self.name == DEFAULT else f"{root}/s/{self.name}"
+        return address(self._server.url(), self.name)
 
     @property
     def base_url(self) -> str:
@@ -67,7 +66,7 @@ class MockSession:
     @property
     def api_key(self) -> str:
         """A key that leads to the session without its path, unless `api_keys` has others."""
-        return API_KEY if self.name == DEFAULT else f"{API_KEY}-{self.name}"
+        return key_of(self.name)
 
     @property
     def journal(self) -> Journal:
@@ -213,6 +212,16 @@ class MockSession:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def address(root: str, session: str) -> str:
+    """Return the root of a session of the server with this root."""
+    return root if session == DEFAULT else f"{root}/s/{session}"
+
+
+def key_of(session: str) -> str:
+    """Return a key that leads to a session."""
+    return API_KEY if session == DEFAULT else f"{API_KEY}-{session}"
 
 
 def raise_unless(

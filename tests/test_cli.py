@@ -27,6 +27,7 @@ def run(*arguments, stdin=None, env=None):
         (["--help"], "mockgpt"),
         (["check", "--help"], "check"),
         (["explain", "--help"], "explain"),
+        (["run", "--help"], "run"),
         (["serve", "--help"], "serve"),
         (["tokens", "-h"], "tokens"),
         (["schema", "-h"], "schema"),

@@ -3,7 +3,7 @@
 import click
 
 from mockgpt import __version__
-from mockgpt.cli import check, explain, schema, serve, tokens
+from mockgpt.cli import check, explain, run, schema, serve, tokens
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,5 +15,5 @@ def main() -> None:
     """
 
 
-for module in (check, explain, schema, serve, tokens):
+for module in (check, explain, run, schema, serve, tokens):
     main.add_command(module.command)

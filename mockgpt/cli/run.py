@@ -1,0 +1,160 @@
+"""`mockgpt run`: a command whose clients are pointed at a server of its own, and what it came to."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mockgpt.cli import child
+from mockgpt.cli.options import Code, Seconds, Unusable, option, server_options
+from mockgpt.core.engine import DEFAULT
+from mockgpt.core.outcome import exit_code, judged, record, summary
+from mockgpt.core.reports.junit import junit as junit_xml
+from mockgpt.core.reports.transcript import transcript
+from mockgpt.files.reports import write_reports, write_whole
+
+if TYPE_CHECKING:
+    from mockgpt.server.app import Handler
+
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells have it
+
+
+class _Run(click.Command):
+    """A command that has another one after `--`, of which no word is an option of ours."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the other command off; click calls this."""
+        at = args.index("--") if "--" in args else len(args)
+        ctx.params["program"] = args[at + 1 :]
+        return super().parse_args(ctx, args[:at])
+
+
+@click.command("run", cls=_Run)
+@click.argument("scenarios", metavar="[SCENARIO]... -- COMMAND...", nargs=-1)
+@option(
+    "--session", metavar="NAME", default=DEFAULT, help="The session that the command is pointed to."
+)
+@option(
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write report.html and report.json there.",
+)
+@option(
+    "--junit",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the findings as JUnit XML.",
+)
+@option("--timeout", type=Seconds(), default=None, help="End the command after this: 30s or 2m.")
+@option("--allow", type=Code(), multiple=True, metavar="CODE", help="Expect a finding; repeatable.")
+@option(
+    "--deny",
+    type=Code(),
+    multiple=True,
+    metavar="CODE",
+    help="Count a warning as an error; repeatable.",
+)
+@server_options
+@option("-q", "--quiet", is_flag=True, help="Say nothing where nothing is wrong.")
+def command(
+    scenarios: tuple[str, ...],
+    *,
+    program: list[str],
+    session: str,
+    report: Path | None,
+    junit: Path | None,
+    timeout: float | None,
+    allow: tuple[str, ...],
+    deny: tuple[str, ...],
+    quiet: bool,
+    api_key: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Run COMMAND with a server of its own, then print what its clients did wrong.
+
+    SCENARIO is a shipped name or a .yaml file; without one every answer is filler. COMMAND finds
+    the server by OPENAI_BASE_URL, OPENAI_API_BASE, OPENAI_API_KEY and MOCKGPT_URL. The exit code is
+    COMMAND's, but 1 where it passed with findings that are errors, and 124 after --timeout.
+    """
+    if not program:
+        raise click.UsageError(
+            "expected a command after --, found none; add it: mockgpt run SCENARIO -- npm test"
+        )
+    handler = _handler(scenarios, session, api_keys=list(api_key), **options)
+    ended = _run(program, handler, session, api_key, timeout)
+    sessions = judged(handler.engine.sessions.values(), session)
+    outcome = "failed" if ended.code else "passed"
+    records = [record(one, outcome, allow, deny) for one in sessions]
+    findings = [finding for one in records for finding in one.findings]
+    code = exit_code(ended.code, findings)
+    if ended.timed_out:
+        _say(f"'{program[0]}' took longer than {timeout:g} s and was ended")
+    if code:
+        for one in records:
+            if one.exchanges or one.findings:
+                _say(transcript(one))
+    if code or not quiet:
+        _say(summary(sessions, findings))
+    try:
+        if report is not None:
+            write_reports(records, report)
+        if junit is not None:
+            suite = f"mockgpt run {Path(program[0]).name}"
+            write_whole(junit, junit_xml(records, suite=suite, seconds=ended.seconds))
+    except OSError as error:
+        _say(
+            f"cannot write {error.filename} ({error.strerror}); choose a place that can be written"
+        )
+        code = code or Unusable.exit_code
+    raise click.exceptions.Exit(code)
+
+
+def _handler(scenarios: tuple[str, ...], session: str, **options: Any) -> "Handler":
+    """Return what answers by these scenarios, with the session begun that is pointed to."""
+    # aiohttp takes longer to import than the rest of the command line together.
+    from mockgpt.files.documents import ScenarioError
+    from mockgpt.files.exact import ExactTokensUnavailable
+    from mockgpt.mock import build
+
+    try:
+        handler = build(*scenarios, **options)
+        if session != DEFAULT:
+            handler.engine.open(session)
+    except (ScenarioError, ExactTokensUnavailable, ValueError) as error:
+        raise Unusable(str(error)) from error
+    return handler
+
+
+def _run(
+    program: list[str],
+    handler: "Handler",
+    session: str,
+    api_keys: tuple[str, ...],
+    timeout: float | None,
+) -> child.Ended:
+    """Run the command while the handler serves; what was still open at its end is recorded."""
+    from mockgpt.mock import environment
+    from mockgpt.server.run import ServerThread, bind, url_of
+    from mockgpt.sessions import address, key_of
+
+    listener = bind("127.0.0.1", 0)
+    url = url_of(listener)
+    variables = {
+        **environment(address(url, session)),
+        "OPENAI_API_KEY": api_keys[0] if api_keys else key_of(session),
+        "MOCKGPT_URL": url,
+    }
+    server = ServerThread(handler, listener)
+    try:
+        return child.run(program, variables, timeout)
+    except OSError as error:
+        _say(f"cannot run '{program[0]}' ({error.strerror}); expected a program on PATH, or a path")
+        code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+        raise click.exceptions.Exit(code) from error
+    finally:
+        server.stop()
+
+
+def _say(text: str) -> None:
+    click.echo(f"mockgpt: {text}", err=True)

@@ -1,0 +1,53 @@
+"""What the run of a command came to: the sessions that count, their findings, the exit code."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from msgspec.structs import replace
+
+from mockgpt.core.chains import calls_of
+from mockgpt.core.codes import Severity
+from mockgpt.core.engine import DEFAULT
+from mockgpt.core.records import Record, record_of
+from mockgpt.core.session import Session
+from mockgpt.core.verdict import Finding, weighed
+
+
+def judged(sessions: Iterable[Session], pointed: str) -> tuple[Session, ...]:
+    """Return the sessions that count: all that somebody asked for by a request or began.
+
+    `default` and the one that the command was pointed to are there in any case, so they count only
+    where they were used; but where nothing was, the latter's script is unmet.
+    """
+    found = tuple(s for s in sessions if s.name not in (DEFAULT, pointed) or len(s.journal))
+    return found or tuple(s for s in sessions if s.name == pointed)
+
+
+def record(session: Session, outcome: str, allow: Collection[str], deny: Collection[str]) -> Record:
+    """Return the record of a session, by its name, with the findings that matter to the command."""
+    whole = record_of(session, session.name, outcome)
+    findings = weighed(whole.findings, frozenset(allow), frozenset(deny))
+    return replace(whole, findings=tuple(findings))
+
+
+def exit_code(command: int, findings: Iterable[Finding]) -> int:
+    """Return the command's own code, or 1 where it passed and its findings do not."""
+    return command or int(any(finding.severity == "error" for finding in findings))
+
+
+def summary(sessions: Sequence[Session], findings: Sequence[Finding]) -> str:
+    """Return a line: how much was asked, and what was found."""
+    calls = sum(len(calls_of(session.journal, session.window)) for session in sessions)
+    requests = sum(len(session.journal) + session.journal.dropped for session in sessions)
+    found = [_found(findings, "error"), _found(findings, "warning")]
+    told = [_counted(requests, "request"), _counted(calls, "call"), *filter(None, found)]
+    return ", ".join(told if findings else (*told, "no findings"))
+
+
+def _found(findings: Iterable[Finding], severity: Severity) -> str:
+    codes = [finding.code for finding in findings if finding.severity == severity]
+    named = ", ".join(sorted(set(codes)))
+    return f"{_counted(len(codes), severity)} ({named})" if codes else ""
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

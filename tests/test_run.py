@@ -1,0 +1,396 @@
+"""`mockgpt run` with real commands: its environment, codes, signals, timeout and reports."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from mockgpt.cli import child
+
+PATIENCE = 30  # seconds until a run that does not end is a failure
+
+# A client without a library: asks for every argument, SESSION=TEXT or TEXT, and prints the statuses.
+CLIENT = """
+import json, os, sys, urllib.error, urllib.request
+for given in sys.argv[1:]:
+    session, _, text = given.rpartition("=")
+    base = os.environ["OPENAI_BASE_URL"]
+    if session:
+        base = os.environ["MOCKGPT_URL"] + "/s/" + session + "/v1"
+    body = json.dumps({"messages": [{"role": "user", "content": text}]}).encode()
+    headers = {"content-type": "application/json"}
+    headers["authorization"] = "Bearer " + os.environ["OPENAI_API_KEY"]
+    request = urllib.request.Request(base + "/chat/completions", body, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as response:
+            response.read()
+            print(response.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            print(error.code)
+"""
+# Says so when it can be signalled, then waits; a signal that is caught is named, and ends it with 5.
+CATCHER = """
+import signal, sys
+def caught(number, frame):
+    print(signal.Signals(number).name, flush=True)
+    sys.exit(5)
+for name in sys.argv[1:]:
+    signal.signal(signal.Signals[name], caught)
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+def python(code, *arguments):
+    return [sys.executable, "-c", code, *arguments]
+
+
+def asking(*texts):
+    return python(CLIENT, *texts)
+
+
+@pytest.fixture(autouse=True)
+def _plain(monkeypatch):
+    """Take away what would be read as an option, and signals that whoever runs this ignores."""
+    for name in tuple(os.environ):
+        if name.startswith(("MOCKGPT_", "OPENAI_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    }
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def started(arguments, command, **settings):
+    return subprocess.Popen(
+        [sys.executable, "-m", "mockgpt", "run", *map(str, arguments), "--", *map(str, command)],
+        **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        | settings,
+    )
+
+
+def run(*arguments, command, stdin=b"", **settings):
+    """Run a command; return its code, and what was written to both streams."""
+    process = started(arguments, command, stdin=subprocess.PIPE, **settings)
+    with process:
+        try:
+            out, err = process.communicate(stdin, timeout=PATIENCE)
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    """Write a scenario that answers `Hi`, throttles `busy` and stalls `stall`; more may come first."""
+
+    def write(script=""):
+        path = tmp_path / "s.yaml"
+        path.write_text(
+            f"mockgpt: 1\n{script}rules:\n"
+            "- {id: hi, when: {user: Hi}, reply: Hello, after_last: repeat}\n"
+            "- {id: busy, when: {user: busy}, reply: {error: rate_limit_requests}}\n"
+            "- {id: stall, when: {user: stall}, reply: {say: a, faults: [{kind: stall}]}}\n",
+            "utf-8",
+        )
+        return path
+
+    return write
+
+
+SCRIPT = "script: [{id: first, expect: {user: first}, reply: ok}]\n"
+VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE", "OPENAI_API_KEY", "MOCKGPT_URL")
+SHOW = f"import json, os; print(json.dumps([os.environ[name] for name in {VARIABLES}]))"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "key"),
+    [
+        ([], "/v1", "sk-mock"),
+        (["--session", "mine"], "/s/mine/v1", "sk-mock-mine"),
+        (["--api-key", "one", "--api-key", "two"], "/v1", "one"),
+    ],
+)
+def test_the_command_is_pointed_to_the_server(arguments, path, key):
+    code, out, err = run(*arguments, command=python(SHOW))
+    base, old, shown, url = json.loads(out)
+    assert (code, err) == (0, "mockgpt: 0 requests, 0 calls, no findings\n")
+    assert url.startswith("http://127.0.0.1:")
+    assert (base, old, shown) == (url + path, url + path, key)
+
+
+def test_its_streams_are_its_own():
+    code, out, err = run("-q", command=["cat"], stdin=b"in\xc3\xa4\n")
+    assert (code, out, err) == (0, "inä\n", "")
+
+
+@pytest.mark.parametrize(
+    ("program", "code"), [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", 137), ("kill -15 $$", 143)]
+)
+def test_the_code_is_the_command_s(program, code):
+    found, _, err = run(command=["sh", "-c", program])
+    assert (found, err) == (code, "mockgpt: 0 requests, 0 calls, no findings\n")
+
+
+def test_words_after_the_dashes_are_no_options_of_ours():
+    _, out, _ = run("-q", command=["echo", "-q", "--seed", "--", "--help"])
+    assert out == "-q --seed -- --help\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "reason"),
+    [
+        ("not-a-program", 127, "No such file or directory"),
+        ("./text", 126, "Permission denied"),
+        ("./garbage", 126, "Exec format error"),
+    ],
+)
+def test_what_cannot_be_started_is_told(tmp_path, name, code, reason):
+    (tmp_path / "text").write_text("text")
+    (tmp_path / "garbage").write_bytes(b"\x00\x01")
+    (tmp_path / "garbage").chmod(0o755)
+    found, out, err = run(command=[name], cwd=tmp_path)
+    assert (found, out) == (code, "")
+    assert err == (
+        f"mockgpt: cannot run '{name}' ({reason}); expected a program on PATH, or a path\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked", "code", "last"),
+    [
+        ([], ["Hi", "Hi"], 0, "2 requests, 2 calls, no findings"),
+        ([], ["busy"], 0, "1 request, 1 call, 1 warning (gave_up)"),
+        (["--deny", "gave_up"], ["busy"], 1, "1 request, 1 call, 1 error (gave_up)"),
+        (["--allow", "gave_up"], ["busy"], 0, "1 request, 1 call, no findings"),
+        ([], ["?"], 1, "1 request, 1 call, 1 error (unmatched_request)"),
+        (["--allow", "unmatched_request"], ["?"], 0, "1 request, 1 call, no findings"),
+        (["--on-miss", "filler"], ["?"], 0, "1 request, 1 call, no findings"),
+        (["--api-key", "right"], ["Hi"], 0, "1 request, 1 call, no findings"),
+    ],
+)
+def test_findings_decide_where_the_command_passed(scenario, arguments, asked, code, last):
+    found, _, err = run(scenario(), *arguments, command=asking(*asked))
+    assert (found, err.splitlines()[-1]) == (code, f"mockgpt: {last}")
+    assert (len(err.splitlines()) > 1) == (code == 1)  # a transcript
+
+
+def test_errors_are_printed_with_the_requests_that_show_them_quiet_or_not(scenario):
+    code, out, err = run(scenario(), "-q", command=asking("Hi", "?"))
+    first, finding, *rest = err.splitlines()
+    assert (code, out) == (1, "200\n400\n")
+    assert first.startswith("mockgpt: default")
+    assert first.endswith(": 2 exchanges, 1 finding")
+    assert finding.startswith("  error unmatched_request (#2): POST /v1/chat/completions: ")
+    assert any(line.startswith('  #1 +0.000s chat "Hi" -> rule hi') for line in rest)
+
+
+def test_a_command_that_fails_shows_what_it_asked_and_keeps_its_code(scenario):
+    program = asking("?")
+    program[2] += "\nsys.exit(3)"
+    code, _, err = run(scenario(), command=program)
+    assert code == 3
+    assert "error unmatched_request (#1)" in err
+
+
+def test_every_session_that_was_used_is_judged_by_its_name(scenario):
+    code, out, err = run(scenario(), "--session", "mine", command=asking("Hi", "one=Hi", "two=?"))
+    assert (code, out) == (1, "200\n200\n400\n")
+    heads = [
+        line.split()[1].split("(")[0].rstrip(":") for line in err.splitlines() if line[0] == "m"
+    ]
+    assert heads == ["mine", "one", "two", "3"]
+    assert err.endswith("mockgpt: 3 requests, 3 calls, 1 error (unmatched_request)\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked", "found"),
+    [
+        ([], [], "0 requests, 0 calls, 1 error (unmet_step)"),
+        (["--session", "mine"], [], "0 requests, 0 calls, 1 error (unmet_step)"),
+        (["--session", "mine"], ["first"], "1 request, 1 call, no findings"),
+        ([], ["other=first"], "1 request, 1 call, no findings"),
+    ],
+)
+def test_a_script_is_to_be_met_where_somebody_was_pointed_or_asked(
+    scenario, arguments, asked, found
+):
+    _, _, err = run(scenario(SCRIPT), *arguments, command=asking(*asked))
+    assert err.splitlines()[-1] == f"mockgpt: {found}"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
+def test_a_signal_reaches_the_command_and_its_end_is_told(name):
+    with started([], python(CATCHER, name)) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.Signals[name])
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out.decode()) == (5, f"{name}\n")
+    assert err.decode() == "mockgpt: 0 requests, 0 calls, no findings\n"
+
+
+def test_a_signal_reaches_all_that_the_command_has_started():
+    program = [
+        "sh",
+        "-c",
+        'trap : TERM; "$@" & wait; wait; exit 7',
+        "sh",
+        *python(CATCHER, "SIGTERM"),
+    ]
+    with started([], program) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.terminate()
+        out, _ = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (7, b"SIGTERM\n")
+
+
+def test_a_command_that_does_not_catch_its_signal_ends_as_in_a_shell():
+    with started([], ["sh", "-c", "echo ready; exec sleep 60"]) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_what_is_ignored_stays_ignored_for_the_command_too():
+    program = "import signal; print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert run("-q", command=python(program)) == (0, "True\n", "")
+
+
+def test_on_a_terminal_the_command_reads_it_and_gets_one_interrupt():
+    program = python(
+        "import signal\n"
+        "seen = []\n"
+        "signal.signal(signal.SIGINT, lambda *_: seen.append(1))\n"
+        "print('ready', flush=True)\n"
+        "while not seen: signal.pause()\n"
+        "print('caught', flush=True)\n"
+        "print(input(), len(seen), flush=True)\n"
+    )
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-m", "mockgpt", "run", "--", *program])
+    with os.fdopen(terminal, "r+b", buffering=0) as screen:
+        assert screen.readline() == b"ready\r\n"
+        screen.write(b"\x03")
+        assert screen.readline().endswith(b"caught\r\n")  # after the echo of ^C
+        screen.write(b"typed\n")
+        assert [screen.readline() for _ in range(3)] == [
+            b"typed\r\n",
+            b"typed 1\r\n",
+            b"mockgpt: 0 requests, 0 calls, no findings\r\n",
+        ]
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_timeout_ends_the_command_and_what_it_has_started(scenario):
+    # The second sleep holds the streams; they end because it does.
+    command = ["sh", "-c", '"$@"; sleep 60 & sleep 60', "sh", *asking("?")]
+    code, out, err = run(scenario(), "--timeout", "2s", command=command)
+    assert (code, out) == (124, "400\n")
+    assert err.startswith("mockgpt: 'sh' took longer than 2 s and was ended\nmockgpt: default")
+    assert "error unmatched_request (#1)" in err
+
+
+def test_what_survives_the_end_of_a_timeout_is_killed(monkeypatch):
+    monkeypatch.setattr(child, "_GRACE", 0.1)
+    stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"
+    ended = child.run(python(stubborn), {}, 0.5)
+    assert (ended.code, ended.timed_out) == (124, True)
+
+
+def test_a_command_that_is_quick_does_not_time_out():
+    assert run("--timeout", "1m", "-q", command=["true"]) == (0, "", "")
+
+
+def test_a_client_that_outlives_the_command_holds_up_nothing(scenario):
+    body = b'{"messages": [{"role": "user", "content": "stall"}]}'
+    request = (
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer k\r\n"
+        b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    )
+    late = (
+        "import os, socket\n"
+        "from urllib.parse import urlsplit\n"
+        "url = urlsplit(os.environ['MOCKGPT_URL'])\n"
+        "with socket.create_connection((url.hostname, url.port)) as server:\n"
+        f"    server.sendall({request})\n"
+        "    print('ready', flush=True)\n"
+        "    while server.recv(1000): pass\n"  # until the server ends
+    )
+    starter = (
+        "import subprocess, sys\n"
+        "late = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)\n"
+        "print(late.stdout.readline().decode(), end='', flush=True)\n"
+        "late.returncode = 0  # or the interpreter warns that it still runs\n"
+    )
+    code, out, err = run(scenario(), command=python(starter, *python(late)))
+    assert (code, out) == (0, "ready\n")
+    assert err.startswith("mockgpt: 1 request, 1 call, ")
+
+
+def test_reports_are_written(scenario, tmp_path):
+    folder, junit = tmp_path / "a" / "report", tmp_path / "junit.xml"
+    options = ("--report", folder, "--junit", junit)
+    code, _, _ = run(scenario(), *options, command=asking("one=Hi", "two=?"))
+    assert code == 1
+    report = json.loads((folder / "report.json").read_bytes())
+    assert [(r["name"], len(r["exchanges"])) for r in report["records"]] == [("one", 1), ("two", 1)]
+    assert "unmatched_request" in (folder / "report.html").read_text("utf-8")
+    suite = ET.fromstring(junit.read_bytes()).find("testsuite")
+    assert suite.get("name") == f"mockgpt run {Path(sys.executable).name}"
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    cases = {case.get("name"): case.find("failure") for case in suite.iter("testcase")}
+    assert cases["one"] is None
+    assert "unmatched_request" in cases["two"].get("message") + (cases["two"].text or "")
+
+
+@pytest.mark.parametrize(("program", "code"), [("exit 0", 2), ("exit 3", 3)])
+def test_a_report_that_cannot_be_written_is_told(tmp_path, program, code):
+    target = tmp_path / "nowhere" / "junit.xml"
+    found, _, err = run("-q", "--junit", target, command=["sh", "-c", program])
+    assert found == code
+    assert err.splitlines()[-1].endswith(
+        "(No such file or directory); choose a place that can be written"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["documentation"], "expected a command after --, found none; add it: mockgpt run SCEN"),
+        (["documentation", "--"], "expected a command after --, found none; add it: mockgpt run"),
+        (["nothing", "--", "true"], "Error: expected a shipped scenario (documentation"),
+        (["--session", "a b", "--", "true"], "expected a session's name of A-Z a-z 0-9 _ . -"),
+        (["--allow", "gaveup", "--", "true"], "found 'gaveup'; did you mean 'gave_up'?"),
+        (
+            ["--deny", "x", "--", "true"],
+            "found 'x'; there are beyond_script, connection_not_reused",
+        ),
+        (
+            ["--timeout", "0", "--", "true"],
+            "expected a duration such as 500ms, 30s or 2m, found '0'",
+        ),
+        (["--timeout", "1h", "--", "true"], "a duration such as 500ms, 30s or 2m, found '1h'"),
+    ],
+)
+def test_what_cannot_be_used_is_one_clear_error(arguments, message):
+    done = subprocess.run(
+        [sys.executable, "-m", "mockgpt", "run", *arguments],
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert message in done.stderr
