@@ -5,6 +5,7 @@ import base64
 import contextlib
 import http.client
 import json
+import socket
 import struct
 import threading
 import urllib.error
@@ -470,3 +471,17 @@ def test_the_same_numbers_in_both_forms_to_the_last_bit():
         assert struct.pack("<1536f", *one["embedding"]) == numbers
         assert sum(x * x for x in one["embedding"]) == pytest.approx(1, abs=1e-6)
     assert floats[1]["embedding"] == list(struct.unpack("<1536f", numbers))
+
+
+def test_what_a_client_sent_before_it_left_is_recorded_at_the_end():
+    body = json.dumps(hello()).encode()
+    for _ in range(10):  # in one round the server may be early enough by chance
+        with MockGPT() as mock:
+            address = mock.url.removeprefix("http://").split(":")
+            with socket.create_connection(address, timeout=20) as client:
+                client.sendall(
+                    b"POST %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer k\r\n"
+                    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                    % (CHAT.encode(), len(body), body)
+                )
+        assert len(mock.journal) == 1

@@ -16,6 +16,7 @@ from mockgpt.server.connection import Connection
 _BACKLOG = 1024
 _ACCEPTING = 3  # turns of the loop from accept() until a connection is made known
 _LEAVING = 8  # turns from a client's leaving, at most, until its exchange is recorded
+_READING = 6  # turns from a connection that waits to be accepted until its request is in hand
 _GRACE = 0.5  # seconds that open responses get to finish; aiohttp waits for it twice
 
 
@@ -51,6 +52,9 @@ async def serving(handler: Handler, listener: socket.socket) -> AsyncIterator[No
     try:
         yield
     finally:
+        # A client that has just ended may have asked what nobody has read yet.
+        for _ in range(_READING):
+            await asyncio.sleep(0)
         # Closing the acceptor under a connection that is just being accepted would leave that one
         # open for ever; so first accept no more, and let what was accepted become known.
         with suppress(NotImplementedError):  # Windows accepts without readers
