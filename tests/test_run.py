@@ -192,7 +192,7 @@ def test_errors_are_printed_with_the_requests_that_show_them_quiet_or_not(scenar
     first, finding, *rest = err.splitlines()
     assert (code, out) == (1, "200\n400\n")
     assert first.startswith("mockgpt: default")
-    assert first.endswith(": 2 exchanges, 1 finding")
+    assert first.endswith(": 2 requests, 1 finding")
     assert finding.startswith("  error unmatched_request (#2): POST /v1/chat/completions: ")
     assert any(line.startswith('  #1 +0.000s chat "Hi" -> rule hi') for line in rest)
 
@@ -308,7 +308,7 @@ def test_a_timeout_ends_the_command_and_what_it_has_started(scenario):
 def test_what_survives_the_end_of_a_timeout_is_killed(monkeypatch):
     monkeypatch.setattr(child, "_GRACE", 0.1)
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"
-    ended = child.run(python(stubborn), {}, 0.5)
+    ended = child.execute(python(stubborn), {}, 0.5)
     assert (ended.code, ended.timed_out) == (124, True)
 
 
@@ -343,7 +343,7 @@ def test_a_client_that_outlives_the_command_holds_up_nothing(scenario):
 
 
 def test_reports_are_written(scenario, tmp_path):
-    folder, junit = tmp_path / "a" / "report", tmp_path / "junit.xml"
+    folder, junit = tmp_path / "a" / "report", tmp_path / "b" / "junit.xml"
     options = ("--report", folder, "--junit", junit)
     code, _, _ = run(scenario(), *options, command=asking("one=Hi", "two=?"))
     assert code == 1
@@ -360,11 +360,12 @@ def test_reports_are_written(scenario, tmp_path):
 
 @pytest.mark.parametrize(("program", "code"), [("exit 0", 2), ("exit 3", 3)])
 def test_a_report_that_cannot_be_written_is_told(tmp_path, program, code):
-    target = tmp_path / "nowhere" / "junit.xml"
+    (tmp_path / "file").touch()
+    target = tmp_path / "file" / "junit.xml"
     found, _, err = run("-q", "--junit", target, command=["sh", "-c", program])
     assert found == code
-    assert err.splitlines()[-1].endswith(
-        "(No such file or directory); choose a place that can be written"
+    assert err.splitlines()[-1] == (
+        f"mockgpt: cannot write {tmp_path}/file (File exists); choose a place that can be written"
     )
 
 

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from mockgpt.cli.options import Unusable, option, service_option
+from mockgpt.core.reports.wording import counted
 
 if TYPE_CHECKING:
     from mockgpt.files.documents import Complaint
@@ -49,7 +50,7 @@ def command(paths: tuple[str, ...], *, service: str, strict: bool, as_json: bool
             click.echo(written(complaint))
         warnings = len(complaints) - errors
         click.echo(
-            f"{_counted(len(files), 'file')}, {_counted(errors, 'error')}, {_counted(warnings, 'warning')}"
+            f"{counted(len(files), 'file')}, {counted(errors, 'error')}, {counted(warnings, 'warning')}"
         )
     if errors or (strict and complaints):
         raise click.exceptions.Exit(1)
@@ -96,7 +97,3 @@ def _escaped(value: str) -> str:
     for character in "%\r\n:,":
         value = value.replace(character, f"%{ord(character):02X}")
     return value
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -28,7 +28,7 @@ class Ended(Struct, frozen=True, kw_only=True):
     seconds: float
 
 
-def run(command: Sequence[str], variables: Mapping[str, str], timeout: float | None) -> Ended:
+def execute(command: Sequence[str], variables: Mapping[str, str], timeout: float | None) -> Ended:
     """Run a command to its end, with more variables, on our own standard streams.
 
     After `timeout` seconds it is ended. Raises OSError for one that cannot be started. It has a

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mockgpt.cli import child
+from mockgpt.cli.child import Ended, execute
 from mockgpt.cli.options import Code, Seconds, Unusable, option, server_options
 from mockgpt.core.engine import DEFAULT
 from mockgpt.core.outcome import exit_code, judged, record, summary
@@ -100,6 +100,7 @@ def command(
         if report is not None:
             write_reports(records, report)
         if junit is not None:
+            junit.parent.mkdir(parents=True, exist_ok=True)
             suite = f"mockgpt run {Path(program[0]).name}"
             write_whole(junit, junit_xml(records, suite=suite, seconds=ended.seconds))
     except OSError as error:
@@ -132,7 +133,7 @@ def _run(
     session: str,
     api_keys: tuple[str, ...],
     timeout: float | None,
-) -> child.Ended:
+) -> Ended:
     """Run the command while the handler serves; what was still open at its end is recorded."""
     from mockgpt.mock import environment
     from mockgpt.server.run import ServerThread, bind, url_of
@@ -147,7 +148,7 @@ def _run(
     }
     server = ServerThread(handler, listener)
     try:
-        return child.run(program, variables, timeout)
+        return execute(program, variables, timeout)
     except OSError as error:
         _say(f"cannot run '{program[0]}' ({error.strerror}); expected a program on PATH, or a path")
         code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE

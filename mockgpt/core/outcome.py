@@ -8,6 +8,7 @@ from mockgpt.core.chains import calls_of
 from mockgpt.core.codes import Severity
 from mockgpt.core.engine import DEFAULT
 from mockgpt.core.records import Record, record_of
+from mockgpt.core.reports.wording import counted
 from mockgpt.core.session import Session
 from mockgpt.core.verdict import Finding, weighed
 
@@ -39,15 +40,11 @@ def summary(sessions: Sequence[Session], findings: Sequence[Finding]) -> str:
     calls = sum(len(calls_of(session.journal, session.window)) for session in sessions)
     requests = sum(len(session.journal) + session.journal.dropped for session in sessions)
     found = [_found(findings, "error"), _found(findings, "warning")]
-    told = [_counted(requests, "request"), _counted(calls, "call"), *filter(None, found)]
+    told = [counted(requests, "request"), counted(calls, "call"), *filter(None, found)]
     return ", ".join(told if findings else (*told, "no findings"))
 
 
 def _found(findings: Iterable[Finding], severity: Severity) -> str:
     codes = [finding.code for finding in findings if finding.severity == severity]
     named = ", ".join(sorted(set(codes)))
-    return f"{_counted(len(codes), severity)} ({named})" if codes else ""
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{counted(len(codes), severity)} ({named})" if codes else ""

@@ -2,11 +2,13 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from typing import get_args
 
 import pytest
+import yaml
 
 from mockgpt import MockGPT
 from mockgpt.cli import main
@@ -39,6 +41,7 @@ def marked(blocks, marker):
 
 def test_every_block_is_run_or_shown_beside_one_that_is(blocks):
     known = {"run command", "test command", "curl", "pytest", "scenario", "retries", "python"}
+    known |= {"run", "workflow"}
     assert {marker for marker, _, _ in blocks} - {""} == known
     assert [text for marker, _, text in blocks if not marker] == [
         marked_answer(blocks),
@@ -225,20 +228,90 @@ def post(mock, path, body):
     return json.loads(done.stdout)
 
 
-def test_the_table_has_every_option_of_the_command(root):
-    text = (root / "README.md").read_text("utf-8")
-    shown = {
-        name
-        for cell in re.findall(r"^\| (`-.*?) \| ", text, re.MULTILINE)
-        for name in re.findall(r"--[\w-]+", cell)
-    }
-    options = {
-        option
-        for parameter in main.commands["serve"].params
+def options_of(command):
+    """Return the options of a command, and what each says of itself."""
+    return {
+        (option, parameter.help)
+        for parameter in main.commands[command].params
         for option in parameter.opts
         if option.startswith("--")
     }
-    assert shown == options
+
+
+@pytest.mark.parametrize(
+    ("section", "options"),
+    [
+        ("Command line", options_of("serve")),
+        ("In any language", options_of("run") - options_of("serve")),
+    ],
+)
+def test_the_table_has_every_option_of_the_command(section, options, root):
+    text = (root / "README.md").read_text("utf-8")
+    (table,) = re.findall(rf"^## {section}\n(.*?)^## ", text, re.MULTILINE | re.DOTALL)
+    shown = {
+        name
+        for cell in re.findall(r"^\| (`-.*?) \| ", table, re.MULTILINE)
+        for name in re.findall(r"--[\w-]+", cell)
+    }
+    assert shown == {name for name, _ in options}
+
+
+CLIENT = """
+import json, os, urllib.request
+body = {"messages": [{"role": "user", "content": "What is the weather?"}]}
+headers = {"content-type": "application/json", "api-key": os.environ["OPENAI_API_KEY"]}
+url = os.environ["OPENAI_BASE_URL"] + "/chat/completions"
+for attempt in range(3):
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as response:
+            print(json.load(response)["choices"][0]["message"]["content"])
+        break
+    except urllib.error.HTTPError as error:
+        error.close()
+"""
+
+
+def run(line, folder):
+    """Run a line with a client of ours in place of the command after its dashes."""
+    program, *words = shlex.split(line)
+    assert program == "mockgpt"
+    words = words[: words.index("--") + 1]
+    return subprocess.run(
+        [sys.executable, "-m", "mockgpt", *words, sys.executable, "-c", CLIENT],
+        capture_output=True, text=True, timeout=60, check=False, cwd=folder,
+    )  # fmt: skip
+
+
+def test_a_command_in_any_language_is_run(blocks, tmp_path):
+    (line,) = marked(blocks, "run")
+    done = run(line, tmp_path)
+    assert done.returncode == 1  # this client waits for nothing
+    assert done.stderr.splitlines()[-1] == (
+        "mockgpt: 3 requests, 1 call, 1 error (retry_after_ignored), 1 warning (no_backoff)"
+    )
+    assert len(done.stdout) > 20
+
+
+def test_the_workflow_runs(blocks, tmp_path):
+    workflow = yaml.safe_load(*marked(blocks, "workflow"))
+    assert workflow.keys() == {"name", True, "jobs"}  # `on` is a boolean of YAML 1.1
+    assert workflow[True] == ["push", "pull_request"]
+    (job,) = workflow["jobs"].values()
+    assert job.keys() == {"runs-on", "steps"}
+    steps = job["steps"]
+    for step in steps:
+        assert ("uses" in step) != ("run" in step)
+        assert step.keys() <= {"uses", "run", "with", "if"}
+        assert re.fullmatch(r"actions/[\w-]+@v\d+", step.get("uses", "actions/x@v1"))
+    (scenario,) = marked(blocks, "scenario")
+    (tmp_path / "weather.yaml").write_text(scenario, "utf-8")
+    (line,) = (step["run"] for step in steps if step.get("run", "").startswith("mockgpt "))
+    done = run(line, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "Sunny.\n"), done.stderr
+    kept = steps[-1]
+    assert kept["if"] == "always()"
+    assert (tmp_path / kept["with"]["path"] / "report.html").is_file()
 
 
 def test_python_takes_the_command_s_options():

@@ -102,6 +102,14 @@ def node(request):
     return lambda case, url: told([*program, case, url])
 
 
+@pytest.fixture(params=sorted(PREPARE.NODE))
+def node_code(request):
+    """Return the command that runs code in which each version of node's openai is `OpenAI`."""
+    program, _, project, package = program_of(request.param, "node")
+    required = f"const OpenAI = require({str(project / 'node_modules' / package)!r});"
+    return lambda code: [program, "-e", f"{required}\n{code}"]
+
+
 @pytest.fixture
 def met():
     """Put groups of cases to a client of clients/faults.*: `met(client, groups, url)`."""

@@ -1,5 +1,8 @@
 """node's openai, today's and the last of version 4, and its plain `fetch`."""
 
+import subprocess
+import sys
+
 import pytest
 from openai import OpenAI
 
@@ -238,3 +241,17 @@ def test_a_preflight_is_answered_without_a_key(mockgpt, node):
         "access-control-allow-headers": "authorization,content-type,x-stainless-os",
         "access-control-max-age": "86400",
     }
+
+
+def test_a_run_points_it_to_the_server_by_its_environment(node_code):
+    code = """
+    const question = { role: "user", content: "Say this message is from apigpt.cloud!" };
+    const chat = { model: "gpt-3.5-turbo", messages: [question] };
+    new OpenAI().chat.completions.create(chat).then((c) => console.log(c.choices[0].message.content));
+    """
+    run = [sys.executable, "-m", "mockgpt", "run", "documentation", "--session", "n"]
+    done = subprocess.run(
+        [*run, "--", *node_code(code)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stderr == "mockgpt: 1 request, 1 call, no findings\n"
+    assert (done.returncode, done.stdout) == (0, f"{GREETING}\n")
