@@ -10,8 +10,9 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from click.testing import CliRunner
 
-from mockgpt.cli import child
+from mockgpt.cli import child, main
 
 PATIENCE = 30  # seconds until a run that does not end is a failure
 
@@ -72,24 +73,22 @@ def _plain(monkeypatch):
         signal.signal(number, handler)
 
 
-def started(arguments, command, **settings):
-    return subprocess.Popen(
-        [sys.executable, "-m", "mockgpt", "run", *map(str, arguments), "--", *map(str, command)],
-        **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        | settings,
-    )
-
-
-def run(*arguments, command, stdin=b"", **settings):
+@pytest.fixture
+def run(capfd):
     """Run a command; return its code, and what was written to both streams."""
-    process = started(arguments, command, stdin=subprocess.PIPE, **settings)
-    with process:
-        try:
-            out, err = process.communicate(stdin, timeout=PATIENCE)
-        except BaseException:
-            process.kill()
-            raise
-    return process.returncode, out.decode(), err.decode()
+
+    def run(*arguments, command):
+        words = [*map(str, arguments), "--", *map(str, command)]
+        result = CliRunner().invoke(main, ["run", *words], catch_exceptions=False)
+        return result.exit_code, capfd.readouterr().out, result.stderr
+
+    return run
+
+
+def started(command):
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    words = [sys.executable, "-m", "mockgpt", "run", "--", *command]
+    return subprocess.Popen(words, **streams)
 
 
 @pytest.fixture
@@ -123,7 +122,7 @@ SHOW = f"import json, os; print(json.dumps([os.environ[name] for name in {VARIAB
         (["--api-key", "one", "--api-key", "two"], "/v1", "one"),
     ],
 )
-def test_the_command_is_pointed_to_the_server(arguments, path, key):
+def test_the_command_is_pointed_to_the_server(run, arguments, path, key):
     code, out, err = run(*arguments, command=python(SHOW))
     base, old, shown, url = json.loads(out)
     assert (code, err) == (0, "mockgpt: 0 requests, 0 calls, no findings\n")
@@ -132,19 +131,21 @@ def test_the_command_is_pointed_to_the_server(arguments, path, key):
 
 
 def test_its_streams_are_its_own():
-    code, out, err = run("-q", command=["cat"], stdin=b"in\xc3\xa4\n")
-    assert (code, out, err) == (0, "inä\n", "")
+    with started(["sh", "-c", "cat; echo err >&2"]) as process:
+        out, err = process.communicate(b"in\xff\n", timeout=PATIENCE)
+    assert (process.returncode, out) == (0, b"in\xff\n")
+    assert err == b"err\nmockgpt: 0 requests, 0 calls, no findings\n"
 
 
 @pytest.mark.parametrize(
     ("program", "code"), [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", 137), ("kill -15 $$", 143)]
 )
-def test_the_code_is_the_command_s(program, code):
+def test_the_code_is_the_command_s(run, program, code):
     found, _, err = run(command=["sh", "-c", program])
     assert (found, err) == (code, "mockgpt: 0 requests, 0 calls, no findings\n")
 
 
-def test_words_after_the_dashes_are_no_options_of_ours():
+def test_words_after_the_dashes_are_no_options_of_ours(run):
     _, out, _ = run("-q", command=["echo", "-q", "--seed", "--", "--help"])
     assert out == "-q --seed -- --help\n"
 
@@ -152,42 +153,44 @@ def test_words_after_the_dashes_are_no_options_of_ours():
 @pytest.mark.parametrize(
     ("name", "code", "reason"),
     [
-        ("not-a-program", 127, "No such file or directory"),
-        ("./text", 126, "Permission denied"),
-        ("./garbage", 126, "Exec format error"),
+        ("nothing", 127, "No such file or directory"),
+        ("text", 126, "Permission denied"),
+        ("garbage", 126, "Exec format error"),
     ],
 )
-def test_what_cannot_be_started_is_told(tmp_path, name, code, reason):
+def test_what_cannot_be_started_is_told(run, tmp_path, name, code, reason):
     (tmp_path / "text").write_text("text")
     (tmp_path / "garbage").write_bytes(b"\x00\x01")
     (tmp_path / "garbage").chmod(0o755)
-    found, out, err = run(command=[name], cwd=tmp_path)
-    assert (found, out) == (code, "")
-    assert err == (
-        f"mockgpt: cannot run '{name}' ({reason}); expected a program on PATH, or a path\n"
+    path = tmp_path / name
+    assert run(command=[path]) == (
+        code,
+        "",
+        f"mockgpt: cannot run '{path}' ({reason}); expected a program on PATH, or a path\n",
     )
 
 
 @pytest.mark.parametrize(
-    ("arguments", "asked", "code", "last"),
+    ("arguments", "asked", "told"),
     [
-        ([], ["Hi", "Hi"], 0, "2 requests, 2 calls, no findings"),
-        ([], ["busy"], 0, "1 request, 1 call, 1 warning (gave_up)"),
-        (["--deny", "gave_up"], ["busy"], 1, "1 request, 1 call, 1 error (gave_up)"),
-        (["--allow", "gave_up"], ["busy"], 0, "1 request, 1 call, no findings"),
-        ([], ["?"], 1, "1 request, 1 call, 1 error (unmatched_request)"),
-        (["--allow", "unmatched_request"], ["?"], 0, "1 request, 1 call, no findings"),
-        (["--on-miss", "filler"], ["?"], 0, "1 request, 1 call, no findings"),
-        (["--api-key", "right"], ["Hi"], 0, "1 request, 1 call, no findings"),
+        ([], ["Hi", "Hi"], (0, "2 requests, 2 calls, no findings")),
+        ([], ["busy"], (0, "1 request, 1 call, 1 warning (gave_up)")),
+        (["--deny", "gave_up"], ["busy"], (1, "1 request, 1 call, 1 error (gave_up)")),
+        (["--allow", "gave_up"], ["busy"], (0, "1 request, 1 call, no findings")),
+        ([], ["?"], (1, "1 request, 1 call, 1 error (unmatched_request)")),
+        (["--allow", "unmatched_request"], ["?"], (0, "1 request, 1 call, no findings")),
+        (["--on-miss", "filler"], ["?"], (0, "1 request, 1 call, no findings")),
+        (["--api-key", "right"], ["Hi"], (0, "1 request, 1 call, no findings")),
     ],
 )
-def test_findings_decide_where_the_command_passed(scenario, arguments, asked, code, last):
-    found, _, err = run(scenario(), *arguments, command=asking(*asked))
-    assert (found, err.splitlines()[-1]) == (code, f"mockgpt: {last}")
-    assert (len(err.splitlines()) > 1) == (code == 1)  # a transcript
+def test_findings_decide_where_the_command_passed(run, scenario, arguments, asked, told):
+    code, _, err = run(scenario(), *arguments, command=asking(*asked))
+    *transcript, last = err.splitlines()
+    assert (code, last) == (told[0], f"mockgpt: {told[1]}")
+    assert bool(transcript) == bool(code)
 
 
-def test_errors_are_printed_with_the_requests_that_show_them_quiet_or_not(scenario):
+def test_errors_are_printed_with_the_requests_that_show_them_quiet_or_not(run, scenario):
     code, out, err = run(scenario(), "-q", command=asking("Hi", "?"))
     first, finding, *rest = err.splitlines()
     assert (code, out) == (1, "200\n400\n")
@@ -197,7 +200,7 @@ def test_errors_are_printed_with_the_requests_that_show_them_quiet_or_not(scenar
     assert any(line.startswith('  #1 +0.000s chat "Hi" -> rule hi') for line in rest)
 
 
-def test_a_command_that_fails_shows_what_it_asked_and_keeps_its_code(scenario):
+def test_a_command_that_fails_shows_what_it_asked_and_keeps_its_code(run, scenario):
     program = asking("?")
     program[2] += "\nsys.exit(3)"
     code, _, err = run(scenario(), command=program)
@@ -205,7 +208,7 @@ def test_a_command_that_fails_shows_what_it_asked_and_keeps_its_code(scenario):
     assert "error unmatched_request (#1)" in err
 
 
-def test_every_session_that_was_used_is_judged_by_its_name(scenario):
+def test_every_session_that_was_used_is_judged_by_its_name(run, scenario):
     code, out, err = run(scenario(), "--session", "mine", command=asking("Hi", "one=Hi", "two=?"))
     assert (code, out) == (1, "200\n200\n400\n")
     heads = [
@@ -225,7 +228,7 @@ def test_every_session_that_was_used_is_judged_by_its_name(scenario):
     ],
 )
 def test_a_script_is_to_be_met_where_somebody_was_pointed_or_asked(
-    scenario, arguments, asked, found
+    run, scenario, arguments, asked, found
 ):
     _, _, err = run(scenario(SCRIPT), *arguments, command=asking(*asked))
     assert err.splitlines()[-1] == f"mockgpt: {found}"
@@ -233,7 +236,7 @@ def test_a_script_is_to_be_met_where_somebody_was_pointed_or_asked(
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
 def test_a_signal_reaches_the_command_and_its_end_is_told(name):
-    with started([], python(CATCHER, name)) as process:
+    with started(python(CATCHER, name)) as process:
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.Signals[name])
         out, err = process.communicate(timeout=PATIENCE)
@@ -249,7 +252,7 @@ def test_a_signal_reaches_all_that_the_command_has_started():
         "sh",
         *python(CATCHER, "SIGTERM"),
     ]
-    with started([], program) as process:
+    with started(program) as process:
         assert process.stdout.readline() == b"ready\n"
         process.terminate()
         out, _ = process.communicate(timeout=PATIENCE)
@@ -257,14 +260,14 @@ def test_a_signal_reaches_all_that_the_command_has_started():
 
 
 def test_a_command_that_does_not_catch_its_signal_ends_as_in_a_shell():
-    with started([], ["sh", "-c", "echo ready; exec sleep 60"]) as process:
+    with started(["sh", "-c", "echo ready; exec sleep 60"]) as process:
         assert process.stdout.readline() == b"ready\n"
         process.terminate()
         process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGTERM
 
 
-def test_what_is_ignored_stays_ignored_for_the_command_too():
+def test_what_is_ignored_stays_ignored_for_the_command_too(run):
     program = "import signal; print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     assert run("-q", command=python(program)) == (0, "True\n", "")
@@ -280,29 +283,36 @@ def test_on_a_terminal_the_command_reads_it_and_gets_one_interrupt():
         "print('caught', flush=True)\n"
         "print(input(), len(seen), flush=True)\n"
     )
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(sys.executable, [sys.executable, "-m", "mockgpt", "run", "--", *program])
-    with os.fdopen(terminal, "r+b", buffering=0) as screen:
-        assert screen.readline() == b"ready\r\n"
-        screen.write(b"\x03")
-        assert screen.readline().endswith(b"caught\r\n")  # after the echo of ^C
-        screen.write(b"typed\n")
-        assert [screen.readline() for _ in range(3)] == [
-            b"typed\r\n",
-            b"typed 1\r\n",
-            b"mockgpt: 0 requests, 0 calls, no findings\r\n",
-        ]
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    on_terminal = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
+    words = [sys.executable, "-m", "mockgpt", "run", "--", *program]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(python(on_terminal, *words), stdin=theirs) as process:
+        os.close(theirs)
+        with os.fdopen(ours, "r+b", buffering=0) as screen:
+            assert screen.readline() == b"ready\r\n"
+            screen.write(b"\x03")
+            assert screen.readline().endswith(b"caught\r\n")  # after the echo of ^C
+            screen.write(b"typed\n")
+            assert [screen.readline() for _ in range(3)] == [
+                b"typed\r\n",
+                b"typed 1\r\n",
+                b"mockgpt: 0 requests, 0 calls, no findings\r\n",
+            ]
+            assert process.wait(PATIENCE) == 0
 
 
 def test_a_timeout_ends_the_command_and_what_it_has_started(scenario):
-    # The second sleep holds the streams; they end because it does.
-    command = ["sh", "-c", '"$@"; sleep 60 & sleep 60', "sh", *asking("?")]
-    code, out, err = run(scenario(), "--timeout", "2s", command=command)
-    assert (code, out) == (124, "400\n")
-    assert err.startswith("mockgpt: 'sh' took longer than 2 s and was ended\nmockgpt: default")
-    assert "error unmatched_request (#1)" in err
+    # The first sleep has our end of the streams, too: they end because it does.
+    words = [sys.executable, "-m", "mockgpt", "run", str(scenario(SCRIPT)), "--timeout", "500ms"]
+    done = subprocess.run(
+        [*words, "--", "sh", "-c", "sleep 600 & sleep 600"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (124, "")
+    first, *transcript, last = done.stderr.splitlines()
+    assert first == "mockgpt: 'sh' took longer than 0.5 s and was ended"
+    assert transcript[1].startswith("  error unmet_step: ")
+    assert last == "mockgpt: 0 requests, 0 calls, 1 error (unmet_step)"
 
 
 def test_what_survives_the_end_of_a_timeout_is_killed(monkeypatch):
@@ -312,11 +322,12 @@ def test_what_survives_the_end_of_a_timeout_is_killed(monkeypatch):
     assert (ended.code, ended.timed_out) == (124, True)
 
 
-def test_a_command_that_is_quick_does_not_time_out():
-    assert run("--timeout", "1m", "-q", command=["true"]) == (0, "", "")
+@pytest.mark.parametrize("duration", ["60", "60000ms", "1.5M"])
+def test_a_command_that_is_quick_does_not_time_out(run, duration):
+    assert run("--timeout", duration, "-q", command=["true"]) == (0, "", "")
 
 
-def test_a_client_that_outlives_the_command_holds_up_nothing(scenario):
+def test_a_client_that_outlives_the_command_holds_up_nothing(run, scenario):
     body = b'{"messages": [{"role": "user", "content": "stall"}]}'
     request = (
         b"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer k\r\n"
@@ -342,7 +353,7 @@ def test_a_client_that_outlives_the_command_holds_up_nothing(scenario):
     assert err.startswith("mockgpt: 1 request, 1 call, ")
 
 
-def test_reports_are_written(scenario, tmp_path):
+def test_reports_are_written(run, scenario, tmp_path):
     folder, junit = tmp_path / "a" / "report", tmp_path / "b" / "junit.xml"
     options = ("--report", folder, "--junit", junit)
     code, _, _ = run(scenario(), *options, command=asking("one=Hi", "two=?"))
@@ -359,7 +370,7 @@ def test_reports_are_written(scenario, tmp_path):
 
 
 @pytest.mark.parametrize(("program", "code"), [("exit 0", 2), ("exit 3", 3)])
-def test_a_report_that_cannot_be_written_is_told(tmp_path, program, code):
+def test_a_report_that_cannot_be_written_is_told(run, tmp_path, program, code):
     (tmp_path / "file").touch()
     target = tmp_path / "file" / "junit.xml"
     found, _, err = run("-q", "--junit", target, command=["sh", "-c", program])
@@ -389,9 +400,6 @@ def test_a_report_that_cannot_be_written_is_told(tmp_path, program, code):
     ],
 )
 def test_what_cannot_be_used_is_one_clear_error(arguments, message):
-    done = subprocess.run(
-        [sys.executable, "-m", "mockgpt", "run", *arguments],
-        capture_output=True, text=True, timeout=PATIENCE, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert message in done.stderr
+    result = CliRunner().invoke(main, ["run", *arguments])
+    assert result.exit_code == 2
+    assert message in result.stderr
