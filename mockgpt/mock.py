@@ -167,10 +167,12 @@ class MockGPT:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What should not have happened, also in sessions that `session()` did not begin."""
-        found = self._default.findings
+        return self._default.findings + self._strays()
+
+    def _strays(self) -> tuple[Finding, ...]:
         with self._handler.lock:
             strays = [s for s in self._handler.engine.sessions.values() if s.name not in self._held]
-            return found + tuple(
+            return tuple(
                 replace(one, message=f"session '{stray.name}': {one.message}")
                 for stray in strays
                 for one in stray.findings()
@@ -187,8 +189,13 @@ class MockGPT:
         return self._default.last
 
     def record(self, name: str = "", outcome: str = "") -> Record:
-        """Return all that reports are made of: the default session's, and all of `findings`."""
-        return replace(self._default.record(name, outcome), findings=self.findings)
+        """Return all that reports are made of: the default session's, and all of `findings`.
+
+        Those of other sessions are without exchanges, which are not among the record's.
+        """
+        record = self._default.record(name, outcome)
+        strays = (replace(one, exchanges=()) for one in self._strays())
+        return replace(record, findings=(*record.findings, *strays))
 
     def check(self, allow: Collection[str] = (), deny: Collection[str] = ()) -> None:
         """Raise AssertionError for what should not have happened, such as a refused request.

@@ -72,7 +72,7 @@ def mockgpt(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     with MockGPT(*scenarios, **options) as mock:
         _begin(request, monkeypatch, mock)
         yield mock
-    _check(request, mock)  # after the stop: what was still open is recorded then
+    _check(request, mock.findings)  # after the stop: what was still open is recorded then
 
 
 @pytest.fixture
@@ -89,8 +89,9 @@ def mockgpt_session(
     with _mockgpt_server.mock.session(f"{short}-{digest}", *scenarios, **options) as session:
         _begin(request, monkeypatch, session)
         yield session
-    _mockgpt_server.over.append((request.node, session, session.findings))
-    _check(request, session)
+    found = session.findings
+    _mockgpt_server.over.append((request.node, session, found))
+    _check(request, found)
 
 
 class _Server(NamedTuple):
@@ -127,18 +128,22 @@ def _marked(request: pytest.FixtureRequest) -> tuple[tuple[Any, ...], dict[str, 
 
     What the project allows and denies is added, unless the markers say the contrary.
     """
+    from mockgpt.core.codes import check_codes
+
     markers = tuple(request.node.iter_markers("mockgpt"))
     scenarios = next((marker.args for marker in markers if marker.args), ())
     marked: dict[str, Any] = {}
     for marker in reversed(markers):
         marked |= marker.kwargs
-    options = dict(marked)
-    for name, contrary in (("allow", "deny"), ("deny", "allow")):
-        given = marked.get(name, ())
-        if not isinstance(given, str):  # a mistake, to be told as it was made
-            project = set(request.config.getini(f"mockgpt_{name}"))
-            options[name] = sorted(project.difference(marked.get(contrary, ())).union(given))
-    return scenarios, options
+    allow, deny = (marked.get(name, ()) for name in ("allow", "deny"))
+    check_codes("allow", allow)
+    check_codes("deny", deny)
+    ini = request.config.getini
+    codes = {
+        "allow": {*ini("mockgpt_allow")} - {*deny} | {*allow},
+        "deny": {*ini("mockgpt_deny")} - {*allow} | {*deny},
+    }
+    return scenarios, marked | codes
 
 
 def _begin(
@@ -152,19 +157,18 @@ def _begin(
             monkeypatch.setenv(name, value)
 
 
-def _check(request: pytest.FixtureRequest, mock: "MockGPT | MockSession") -> None:
+def _check(request: pytest.FixtureRequest, found: tuple["Finding", ...]) -> None:
     """Fail a test that passed so far; one failure is enough, and a skipped test is none."""
+    from mockgpt.sessions import raise_unless
+
     if request.node.stash.get(_outcome, "") != "passed":
         return
     try:
-        mock.check()
+        raise_unless(found)
     except AssertionError as error:
         if error.__cause__ is not None:  # a bug: its traceback is what helps
             raise
-        told = str(error)
-    else:
-        return
-    pytest.fail(told, pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -267,9 +271,10 @@ def _shown(
     errors: set[tuple[str, str]], record: "Record", config: pytest.Config
 ) -> tuple[str, str, bytes]:
     from mockgpt.core.reports.transcript import transcript
+    from mockgpt.core.reports.wording import hidden
 
     told = "\n".join(f"mockgpt: {code}: {message}" for code, message in sorted(errors))
-    return told, transcript(record), _packed(record, config)
+    return hidden(told), transcript(record), _packed(record, config)
 
 
 def _packed(record: "Record", config: pytest.Config) -> bytes:

@@ -390,7 +390,7 @@ def test_a_report_that_cannot_be_written_is_told(run, tmp_path, program, code):
     [
         (["documentation"], "expected a command after --, found none; add it: mockgpt run SCEN"),
         (["documentation", "--"], "expected a command after --, found none; add it: mockgpt run"),
-        (["nothing", "--", "true"], "Error: expected a shipped scenario (documentation"),
+        (["nothing", "--", "true"], "Error: expected a shipped scenario ("),
         (["--session", "a b", "--", "true"], "expected a session's name of A-Z a-z 0-9 _ . -"),
         (["--allow", "gaveup", "--", "true"], "found 'gaveup'; did you mean 'gave_up'?"),
         (

@@ -104,6 +104,7 @@ def test_sessions_that_nobody_holds_are_checked_with_the_server(chat):
         (finding,) = mock.findings
         assert finding.code == "refused_request"
         assert finding.message.startswith("session 'stray': POST /v1/chat/completions was refused")
+        assert [one.message for one in mock.record().findings] == [finding.message]
         with pytest.raises(AssertionError, match=r"mockgpt: 1 finding\n  refused_request: session"):
             mock.check()
 
@@ -177,3 +178,12 @@ def test_what_is_allowed_and_denied_is_the_scenario_s_the_server_s_or_the_sessio
             assert f"  {code}: POST" in str(caught.value)
     with pytest.raises(ValueError, match="allow=3: expected a list of beyond_script, "):
         MockGPT(allow=3)
+
+
+def test_a_check_quotes_no_secret(chat):
+    with MockGPT() as mock:
+        mock.on(user="a").reply("b")
+        assert chat(mock, "my key is sk-proj-abcdefghijklmnopqrstuvwxyz")[0] == 400
+        with pytest.raises(AssertionError, match=r"unmatched_request: .*my key is") as caught:
+            mock.check()
+    assert "abcdefghijkl" not in str(caught.value)

@@ -8,7 +8,8 @@ import click
 from mockgpt.cli.child import Ended, execute
 from mockgpt.cli.options import Code, Seconds, Unusable, option, server_options
 from mockgpt.core.engine import DEFAULT
-from mockgpt.core.outcome import exit_code, judged, record, summary
+from mockgpt.core.outcome import exit_code, judged, summary
+from mockgpt.core.records import record_of
 from mockgpt.core.reports.junit import junit as junit_xml
 from mockgpt.core.reports.transcript import transcript
 from mockgpt.files.reports import write_reports, write_whole
@@ -65,8 +66,6 @@ def command(
     report: Path | None,
     junit: Path | None,
     timeout: float | None,
-    allow: tuple[str, ...],
-    deny: tuple[str, ...],
     quiet: bool,
     api_key: tuple[str, ...],
     **options: Any,
@@ -85,7 +84,7 @@ def command(
     ended = _run(program, handler, session, api_key, timeout)
     sessions = judged(handler.engine.sessions.values(), session)
     outcome = "failed" if ended.code else "passed"
-    records = [record(one, outcome, allow, deny) for one in sessions]
+    records = [record_of(one, one.name, outcome) for one in sessions]
     findings = [finding for one in records for finding in one.findings]
     code = exit_code(ended.code, findings)
     if ended.timed_out:
@@ -142,8 +141,7 @@ def _run(
     listener = bind("127.0.0.1", 0)
     url = url_of(listener)
     variables = {
-        **environment(address(url, session)),
-        "OPENAI_API_KEY": api_keys[0] if api_keys else key_of(session),
+        **environment(f"{address(url, session)}/v1", api_keys[0] if api_keys else key_of(session)),
         "MOCKGPT_URL": url,
     }
     server = ServerThread(handler, listener)

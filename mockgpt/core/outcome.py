@@ -1,16 +1,13 @@
 """What the run of a command came to: the sessions that count, their findings, the exit code."""
 
-from collections.abc import Collection, Iterable, Sequence
-
-from msgspec.structs import replace
+from collections.abc import Iterable, Sequence
 
 from mockgpt.core.chains import calls_of
 from mockgpt.core.codes import Severity
 from mockgpt.core.engine import DEFAULT
-from mockgpt.core.records import Record, record_of
 from mockgpt.core.reports.wording import counted
 from mockgpt.core.session import Session
-from mockgpt.core.verdict import Finding, weighed
+from mockgpt.core.verdict import Finding
 
 
 def judged(sessions: Iterable[Session], pointed: str) -> tuple[Session, ...]:
@@ -21,13 +18,6 @@ def judged(sessions: Iterable[Session], pointed: str) -> tuple[Session, ...]:
     """
     found = tuple(s for s in sessions if s.name not in (DEFAULT, pointed) or len(s.journal))
     return found or tuple(s for s in sessions if s.name == pointed)
-
-
-def record(session: Session, outcome: str, allow: Collection[str], deny: Collection[str]) -> Record:
-    """Return the record of a session, by its name, with the findings that matter to the command."""
-    whole = record_of(session, session.name, outcome)
-    findings = weighed(whole.findings, frozenset(allow), frozenset(deny))
-    return replace(whole, findings=tuple(findings))
 
 
 def exit_code(command: int, findings: Iterable[Finding]) -> int:

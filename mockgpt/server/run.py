@@ -15,8 +15,7 @@ from mockgpt.server.connection import Connection
 
 _BACKLOG = 1024
 _ACCEPTING = 3  # turns of the loop from accept() until a connection is made known
-_LEAVING = 8  # turns from a client's leaving, at most, until its exchange is recorded
-_READING = 6  # turns from a connection that waits to be accepted until its request is in hand
+_KNOWING = 8  # turns at most until a request that has come, or a client's leaving, is known
 _GRACE = 0.5  # seconds that open responses get to finish; aiohttp waits for it twice
 
 
@@ -53,7 +52,7 @@ async def serving(handler: Handler, listener: socket.socket) -> AsyncIterator[No
         yield
     finally:
         # A client that has just ended may have asked what nobody has read yet.
-        for _ in range(_READING):
+        for _ in range(_KNOWING):
             await asyncio.sleep(0)
         # Closing the acceptor under a connection that is just being accepted would leave that one
         # open for ever; so first accept no more, and let what was accepted become known.
@@ -106,7 +105,7 @@ class ServerThread:
                 settled.set()
 
         with suppress(RuntimeError):  # the loop is closed: nothing more will happen
-            self._loop.call_soon_threadsafe(turn, _LEAVING)
+            self._loop.call_soon_threadsafe(turn, _KNOWING)
             while not settled.wait(_GRACE) and self._thread.is_alive():
                 pass
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
@@ -246,7 +246,7 @@ patterns = st.recursive(
     ),
     max_leaves=6,
 )
-laws = settings(deadline=None, database=None)
+laws = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @laws
