@@ -85,7 +85,7 @@ class MockSession:
     @property
     def calls(self) -> tuple[Call, ...]:
         """What the client wanted, oldest first: equal requests after a failure are one call."""
-        return calls_of(self.journal, self._session.window)
+        return calls_of(self.journal, self._session.play.window)
 
     @property
     def last(self) -> Call:

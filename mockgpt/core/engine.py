@@ -58,8 +58,12 @@ class Engine:
             raise ValueError(f"expected a session's name of A-Z a-z 0-9 _ . -, found {name!r}")
         if name not in self.sessions and len(self.sessions) >= _SESSIONS:
             self._make_room()
-        session = Session(name, loaded or self.loaded, self.service, settings or self.settings)
-        self.sessions[name] = session
+        loaded, settings = loaded or self.loaded, settings or self.settings
+        session = self.sessions.get(name)
+        if session is None:
+            session = self.sessions[name] = Session(name, loaded, self.service, settings)
+        else:
+            session.open(loaded, settings)
         return session
 
     def _make_room(self) -> None:
@@ -80,10 +84,16 @@ class Engine:
             return session.refuse(incoming, "session_closed", session=session.name)
         return session.answer(incoming, presented)
 
-    def fail(self, incoming: Incoming, bug: Exception) -> Outcome:
-        """Answer a request that mockgpt itself failed on, and keep the bug for the test."""
+    def fail(self, incoming: Incoming, bug: Exception, before: Outcome | None = None) -> Outcome:
+        """Answer a request that mockgpt itself failed on, and keep the bug for the test.
+
+        `before` is what had been decided: its call and its place among a key's requests end, too.
+        """
         session, incoming, _ = self._addressed(incoming)
-        return session.fail(incoming, bug)
+        failed = session.fail(incoming, bug)
+        if before is None:
+            return failed
+        return replace(failed, attempt=before.attempt, granted=before.granted)
 
     def _addressed(self, incoming: Incoming) -> tuple[Session, Incoming, tuple[str, ...]]:
         """Return the session of a request, the request without its prefix, and its API keys.

@@ -7,6 +7,7 @@ from msgspec import UNSET
 
 from mockgpt.core.conditions import TEXTS, Text, TextMatch, When, endpoints
 from mockgpt.core.differences import meets
+from mockgpt.core.equality import unequal
 from mockgpt.core.replies import EMBEDDED, SPOKEN, Reply, attempts_of
 from mockgpt.core.scenario import Rule, replies_of
 
@@ -41,6 +42,8 @@ def _key_implies(key: str, narrow: When, wide: When) -> bool:
         return True  # compared with `exactly`
     if key == "headers":
         return all(name in given and _text_implies(given[name], wanted[name]) for name in wanted)
+    if key == "body":
+        return next(unequal(wanted, given), None) is None
     return bool(given == wanted)
 
 

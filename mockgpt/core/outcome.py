@@ -27,7 +27,7 @@ def exit_code(command: int, findings: Iterable[Finding]) -> int:
 
 def summary(sessions: Sequence[Session], findings: Sequence[Finding]) -> str:
     """Return a line: how much was asked, and what was found."""
-    calls = sum(len(calls_of(session.journal, session.window)) for session in sessions)
+    calls = sum(len(calls_of(session.journal, session.play.window)) for session in sessions)
     requests = sum(len(session.journal) + session.journal.dropped for session in sessions)
     found = [_found(findings, "error"), _found(findings, "warning")]
     told = [counted(requests, "request"), counted(calls, "call"), *filter(None, found)]

@@ -38,7 +38,8 @@ class Pace(Entry, frozen=True, kw_only=True):
         Meta(description="Before each further event: the inter-token latency."),
     ] = UNSET
     tokens_per_second: Annotated[
-        Annotated[float, Meta(gt=0)] | UnsetType, Meta(description="Instead of `each`, a rate.")
+        Annotated[float, Meta(gt=0, le=1_000_000)] | UnsetType,
+        Meta(description="Instead of `each`, a rate."),
     ] = UNSET
     jitter: Annotated[
         Annotated[float, Meta(ge=0, le=1)],

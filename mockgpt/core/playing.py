@@ -22,7 +22,8 @@ class Play:
     """A scenario, and what it has answered: `met` has the ids of the script's steps so far."""
 
     def __init__(self, loaded: Loaded, on_miss: OnMiss | None) -> None:
-        self.calls = Calls(seconds(loaded.scenario.retry_window))
+        self.window = seconds(loaded.scenario.retry_window)
+        self.calls = Calls(self.window)
         self.met: frozenset[str] = frozenset()
         self.amend(loaded, on_miss)
 

@@ -6,6 +6,7 @@ what was sent.
 
 import re
 from collections import deque
+from contextlib import ExitStack
 from functools import lru_cache
 from typing import Any
 
@@ -22,7 +23,6 @@ from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Exchange, Incoming, Journal, Sent
 from mockgpt.core.limits import Granted, Limits, Quotas, refusal_error
 from mockgpt.core.matching import meant_for
-from mockgpt.core.pace import seconds
 from mockgpt.core.plan import Plan
 from mockgpt.core.playing import Play
 from mockgpt.core.replies import Raw
@@ -62,22 +62,27 @@ class Session:
 
     def __init__(self, name: str, loaded: Loaded, service: Service, settings: Settings) -> None:
         self.name = name
+        self._service = service
+        self.open(loaded, settings)
+
+    def open(self, loaded: Loaded, settings: Settings) -> None:
+        """Begin, or begin anew; whoever holds the session goes on holding it."""
         self.settings = settings
         self.closed = False
-        self._service = service
+        self.loaded = loaded
         self._embed = lru_cache(maxsize=_VECTORS)(vectors.embed)
         self._count = (
             tokens.count
             if settings.split is tokens.split
             else lambda text: len(settings.split(text))
         )
-        self._use(loaded)
         self.reset()
 
     def load(self, loaded: Loaded) -> None:
         """Answer by this scenario from now on, every rule at its first call."""
         self._use(loaded)
-        self._begin()
+        self.play = Play(loaded, self.settings.on_miss)
+        self._quotas = Quotas(loaded.scenario.limits)
 
     def amend(self, loaded: Loaded) -> None:
         """Answer by a scenario with other rules; those that were there stand where they stood."""
@@ -100,11 +105,7 @@ class Session:
         self.journal = Journal()
         self._findings: deque[Finding] = deque(maxlen=_FINDINGS)  # outlive the journal's entries
         self._repetitions = Repetitions()
-        self._begin()
-
-    def _begin(self) -> None:
-        self.play = Play(self.loaded, self.settings.on_miss)
-        self._quotas = Quotas(self.loaded.scenario.limits)
+        self.load(self.loaded)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what should not have happened so far, what is not met, and what was careless."""
@@ -112,15 +113,10 @@ class Session:
         found = (
             *self._findings,
             *unmet_steps(scenario.script, self.play.met, self.loaded.places),
-            *judged(tuple(self.journal), self.window),
+            *judged(tuple(self.journal), self.play.window),
         )
         allow, deny = settings.allow | {*scenario.allow}, settings.deny | {*scenario.deny}
         return tuple(weighed(found, allow, deny))
-
-    @property
-    def window(self) -> float:
-        """The retry window, in seconds."""
-        return seconds(self.loaded.scenario.retry_window)
 
     def answer(self, incoming: Incoming, presented: tuple[str, ...]) -> Outcome:
         """Decide the response to a request with these API keys."""
@@ -240,7 +236,11 @@ class Session:
         if refused_by is not None:
             error = refusal_error(refused_by, decoded.model.name)
             return self._refuse(_with(case, limit=refused_by.limit), error)
-        return replace(self._reply(case, decoded, endpoint), granted=granted)
+        with ExitStack() as undo:  # a bug on the way must not hold a place for ever
+            undo.callback(granted.release, 0)
+            outcome = replace(self._reply(case, decoded, endpoint), granted=granted)
+            undo.pop_all()
+        return outcome
 
     def _reply(self, case: _Case, decoded: Decoded, endpoint: Endpoint) -> Outcome:
         asked = Asked(

@@ -80,7 +80,7 @@ class Handler:
         except Exception as bug:  # the one place where a bug of mockgpt's becomes a visible one
             log.exception("bug in mockgpt: %s %s", incoming.method, incoming.path)
             with self.lock:
-                outcome = self.engine.fail(incoming, bug)
+                outcome = self.engine.fail(incoming, bug, outcome)
             if sender.response is None:
                 return await sender.send(outcome.plan)
             sender.abort("reset")  # too late for another answer

@@ -81,11 +81,11 @@ def test_the_schema_is_one_and_says_what_each_key_is_for():
 
 def test_what_only_the_converter_refuses_is_told_in_its_words(tmp_path):
     path = tmp_path / "s.yaml"
-    pace = f"{{tokens_per_second: 1{'0' * 400}}}"
-    path.write_text(f"mockgpt: 1\ndefaults: {{pace: {pace}}}\n", "utf-8")
+    number = f"1{'0' * 400}"
+    path.write_text(f"mockgpt: 1\nrules: [{{reply: {{vectors: [{number}]}}}}]\n", "utf-8")
     with pytest.raises(ScenarioError) as caught:
         load_scenarios([path], load_service("pgpt"))
     assert str(caught.value) == (
         f"{path}:1:1: expected values that fit, found an error: "
-        "Number out of range - at `$.defaults.pace.tokens_per_second`"
+        "Number out of range - at `$.rules[0].reply.vectors[0]`"
     )

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import convert
 
+from mockgpt.core.exchange import Incoming
 from mockgpt.core.limits import Granted, Limits, go_duration, retry_after
 from mockgpt.core.scenario import Scenario
 
@@ -129,3 +130,16 @@ def test_durations_in_the_form_of_go(seconds, text):
 )
 def test_retry_after_is_rounded_up(seconds, whole, milliseconds):
     assert retry_after(seconds) == {"retry-after": whole, "retry-after-ms": milliseconds}
+
+
+def test_a_bug_on_the_way_holds_no_place(desk, monkeypatch):
+    ask = desk(limited(concurrent_requests=1))
+    with monkeypatch.context() as patch:
+        patch.setattr("mockgpt.core.session.make", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            ask("a")
+    begun = ask.begin("b")
+    assert begun.status == 200
+    failed = ask.engine.fail(Incoming(), ValueError("x"), begun.outcome)
+    ask.engine.record(failed, None)
+    assert ask("c").status == 200

@@ -139,3 +139,12 @@ def test_a_clock_stays_within_the_years_that_a_date_header_can_say():
         with pytest.raises(ValueError, match="expected "):
             clock.advance(seconds)
     assert clock.now() == clock.elapsed() == 253_402_300_799.0
+
+
+def test_whoever_holds_a_session_goes_on_holding_it(desk):
+    ask = desk(TWO)
+    held = ask.engine.default
+    ask("a")
+    ask.engine.open("default", load_scenarios([TWO], ask.engine.service))
+    assert ask("b").said == "one"
+    assert [exchange.rule for exchange in held.journal] == ["rule-1"]
