@@ -74,7 +74,40 @@ def check_serving() -> None:
     assert "sk-mock" not in log, log
 
 
+CLIENT = """
+import json, os, urllib.request
+body = {"messages": [{"role": "user", "content": "Hello!"}]}
+headers = {"content-type": "application/json", "authorization": "Bearer " + os.environ["OPENAI_API_KEY"]}
+request = urllib.request.Request(
+    os.environ["OPENAI_BASE_URL"] + "/chat/completions", json.dumps(body).encode(), headers
+)
+try:
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request)
+except urllib.error.HTTPError as error:
+    error.close()
+"""
+
+
+def check_commands() -> None:
+    """Run what touches every part: all shipped scenarios, a careless client, its reports."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        command = [sys.executable, "-W", "error", "-m", "mockgpt", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        assert done.returncode == code, f"{arguments}: {done.returncode}: {done.stderr}"
+        return done.stdout + done.stderr
+
+    assert "0 errors, 0 warnings" in run("check", "--strict", "tour", "chat-bot", "quotas")
+    assert json.loads(run("schema"))["$schema"].startswith("https://json-schema.org/")
+    client = ("--", sys.executable, "-c", CLIENT)
+    told = run("run", "overloaded", "--deny", "gave_up", "--report", "out", *client, code=1)
+    assert "gave_up" in told, told
+    names = sorted(path.name for path in Path("out").iterdir())
+    assert names == ["report.html", "report.json"], names
+
+
 if __name__ == "__main__":
     check_contents()
     check_serving()
+    check_commands()
     sys.stdout.write(f"the wheel serves: mockgpt {version('mockgpt')}, {sys.prefix}\n")
