@@ -106,6 +106,8 @@ def _end(chain: Sequence[Exchange]) -> Iterator[Shown]:
     last = chain[-1]
     if not last.failed or (last.sent is not None and last.sent.ending == "client_left"):
         return
+    if last.error == "insufficient_quota":  # a 429 that no waiting mends
+        return
     if last.sent is not None and last.sent.status == 200:  # noqa: PLR2004
         message = (
             "the answer was cut and nobody asked again; treat an answer without its end ([DONE], "

@@ -77,6 +77,7 @@ CASES = {
     ),
     "gave up on 503": ([asked(0, 503)], ["gave_up"]),
     "gave up on a reset": ([asked(0, None)], ["gave_up"]),
+    "an empty purse": ([asked(0, 429, error="insufficient_quota")], []),
     "left during a failure": ([asked(0, 503, ending="client_left")], []),
     "a cut stream": ([asked(0, 200, ending="aborted")], ["cut_unnoticed"]),
     "a cut stream that is tried again": ([asked(0, 200, ending="aborted"), asked(1)], []),
