@@ -63,6 +63,7 @@ ANSWERED = frozenset(
         "script_over",
         "session_closed",
         "template_failed",
+        "tokens_beyond_limit",
         "too_long",
         "too_many_concurrent",
         "too_short",

@@ -105,13 +105,11 @@ class Granted:
         for unit, bucket in self._buckets.items():
             level = bucket.level(at)
             if needs[unit] > level:
-                fits = needs[unit] <= bucket.size
-                return Refusal(
-                    f"{unit}_per_minute",
-                    bucket.size,
-                    math.ceil(bucket.size - level) + needs[unit],
-                    bucket.wait(needs[unit]) if fits else None,
-                )
+                limit = f"{unit}_per_minute"
+                if needs[unit] > bucket.size:
+                    return Refusal(limit, bucket.size, needs[unit], None)
+                used = math.ceil(bucket.size - level) + needs[unit]
+                return Refusal(limit, bucket.size, used, bucket.wait(needs[unit]))
         for unit, bucket in self._buckets.items():
             bucket.take(needs[unit])
         self._open += 1
@@ -139,6 +137,7 @@ class Quotas:
     """What every API key of a session has left, by its fingerprint."""
 
     def __init__(self, limits: Limits) -> None:
+        self.limited = limits != Limits()
         self._limits = limits
         self._granted: OrderedDict[str, Granted] = OrderedDict()
 
@@ -162,7 +161,9 @@ def refusal_error(refusal: Refusal, model: str) -> ApiError:
     if refusal.wait is not None:
         headers = retry_after(refusal.wait)
         values["retry_after"] = headers["retry-after"]
-    return ApiError(_ERRORS[refusal.limit], values, headers=headers)
+    never_fits = refusal.limit == "tokens_per_minute" and refusal.wait is None
+    name = "tokens_beyond_limit" if never_fits else _ERRORS[refusal.limit]
+    return ApiError(name, values, headers=headers)
 
 
 def retry_after(seconds: float) -> dict[str, str]:

@@ -21,7 +21,7 @@ from mockgpt.core.draws import draw
 from mockgpt.core.endpoints import find, refusal
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Exchange, Incoming, Journal, Sent
-from mockgpt.core.limits import Granted, Limits, Quotas, refusal_error
+from mockgpt.core.limits import Granted, Quotas, refusal_error
 from mockgpt.core.matching import meant_for
 from mockgpt.core.plan import Plan
 from mockgpt.core.playing import Play
@@ -148,9 +148,9 @@ class Session:
         if not isinstance(decoded, Decoded):
             return self._refuse(case, *decoded)
         case = _with(case, request=decoded.request, ignored=decoded.ignored)
-        if self.loaded.scenario.limits == Limits():
-            return self._reply(case, decoded, route.endpoint)
-        return self._limited(case, decoded, route.endpoint)
+        if self._quotas.limited:
+            return self._limited(case, decoded, route.endpoint)
+        return self._reply(case, decoded, route.endpoint)
 
     def refuse(self, incoming: Incoming, name: str, **values: str) -> Outcome:
         """Answer what is not to be decided, bytes that are no HTTP or a late request, by an error."""

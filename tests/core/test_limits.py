@@ -56,7 +56,10 @@ def test_tokens_per_minute(desk):
 def test_what_never_fits_has_no_retry_after(desk):
     refused = desk(limited(tokens_per_minute=20))(max_tokens=80)
     assert refused.status == 429
+    assert "Limit: 20, Requested: 90." in refused.error["message"]
     assert "retry-after" not in refused.headers
+    azure = desk(limited(tokens_per_minute=20), dialect="azure")(max_tokens=80)
+    assert "retry-after" not in azure.headers
 
 
 def test_each_key_and_each_session_has_its_own(desk):
