@@ -59,6 +59,7 @@ ANSWERED = frozenset(
         "insufficient_quota",
         "rate_limit_requests",
         "rate_limit_tokens",
+        "request_timeout",
         "replies_used_up",
         "script_over",
         "session_closed",

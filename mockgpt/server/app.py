@@ -22,6 +22,7 @@ from mockgpt.core.exchange import Exchange, Incoming, Sent
 from mockgpt.core.plan import Plan
 from mockgpt.core.session import Outcome
 from mockgpt.server import control
+from mockgpt.server.connection import SlowBodyError
 from mockgpt.server.operations import OPERATIONS
 from mockgpt.server.send import Sender, complete
 
@@ -98,11 +99,14 @@ class Handler:
         with self.lock:
             return control.answer(incoming, self._controlled, OPERATIONS)
 
-    def refuse(self, reason: str) -> web.Response:
-        """Answer bytes that never became a request; the connection closes after it."""
+    def refuse(self, name: str, reason: str) -> web.Response:
+        """Answer bytes that never became a request; the connection closes after it.
+
+        `name` is an error of the catalogue.
+        """
         incoming = Incoming(at=self.clock.now(), elapsed=self.clock.elapsed())
         with self.lock:
-            outcome = self.engine.default.refuse(incoming, "malformed_http", reason=reason)
+            outcome = self.engine.default.refuse(incoming, name, reason=reason)
         response, sent = complete(outcome.plan, incoming.at)
         response.force_close()
         self._record(outcome, incoming, sent)
@@ -133,6 +137,8 @@ class Handler:
             return replace(incoming, body=await self._body(request))
         except _TooLargeError:
             name, trouble = "body_too_large", {"limit": self._max_body}
+        except SlowBodyError as error:
+            name, trouble = "request_timeout", {"reason": str(error)}
         except (web.RequestPayloadError, ConnectionError) as error:
             # aiohttp's own words are several lines; a broken encoding is what they are about.
             reason = str(error) if "\n" not in str(error) else "its Content-Encoding is broken"

@@ -1,10 +1,12 @@
 """One client's connection: aiohttp's, where it leaves a client without an answer, mended.
 
 aiohttp parses and queues; it does not tell a handler that waits for a body that the rest of the body
-turned out broken, drops a client that half-closes, and answers versions that it does not speak.
+turned out broken, drops a client that half-closes, answers versions that it does not speak, and
+waits as long as a client likes.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -24,12 +26,23 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from mockgpt.core.plan import FOR_EVER
+from mockgpt.server.patience import Patience
 
-Refuse = Callable[[str], web.StreamResponse]
+Refuse = Callable[[str, str], web.StreamResponse]  # an error of the catalogue, and its reason
+
+log = logging.getLogger("mockgpt")
 
 
 class _VersionError(BadHttpMessage):
     """A version that is not spoken here."""
+
+
+class _SlowHeadError(BadHttpMessage):
+    """A head that does not come to its end."""
+
+
+class SlowBodyError(web.RequestPayloadError):
+    """A body of which nothing more comes, though the client is still there."""
 
 
 # The parser's own words quote what it read, and that may be a key.
@@ -52,17 +65,30 @@ class Connection(RequestHandler):
         "_content",
         "_half_closed",
         "_handled",
+        "_head_since",
+        "_heard",
+        "_latest",
         "_left",
+        "_patience",
         "_refuse",
         "_sleeper",
+        "_untaken",
+        "_untaken_since",
+        "_wire",
         "number",
     )
 
     def __init__(
-        self, server: web.Server, loop: asyncio.AbstractEventLoop, refuse: Refuse, number: int
+        self,
+        server: web.Server,
+        loop: asyncio.AbstractEventLoop,
+        refuse: Refuse,
+        number: int,
+        patience: Patience,
     ) -> None:
         super().__init__(server, loop=loop)
         self._refuse = refuse
+        self._patience = patience
         self.number = number
         self._left = False  # the client will say no more, and may be gone
         self._sleeper: asyncio.Future[None] | None = None  # of a plan that pauses
@@ -70,10 +96,28 @@ class Connection(RequestHandler):
         self._handled = 0  # of the requests that were parsed
         self._broken = ""  # why no more of a body will come
         self._content: StreamReader | None = None  # of the request in hand
+        self._latest: StreamReader = EMPTY_PAYLOAD  # of the request that was parsed last
+        self._wire: asyncio.Transport | None = None  # also while it is closing
+        self._heard = loop.time()  # when something last came, or an answer ended
+        self._head_since: float | None = None  # when the head began that is not whole yet
+        self._untaken, self._untaken_since = 0, 0.0  # bytes of an answer, at the last look
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport: aiohttp forgets it before it has sent the rest."""
+        assert isinstance(transport, asyncio.Transport), "a socket's is"
+        self._wire = transport
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Parse; refuse other versions, and tell of a body that turned out broken."""
+        self._heard = self._loop.time()
+        before, in_body = self._request_count, not self._latest.is_eof()
         super().data_received(data)
+        if self._messages and self._request_count > before:
+            self._head_since = None
+            self._latest = self._messages[-1][1]
+        elif self._head_since is None and not in_body and data.strip(b"\r\n"):
+            self._head_since = self._heard  # RFC 9112, 2.2: empty lines before it are nothing
         for index, (message, _) in enumerate(self._messages):
             if not isinstance(message, _ErrInfo) and message.version not in _VERSIONS:
                 error = _VersionError("unsupported HTTP version")
@@ -91,6 +135,7 @@ class Connection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell whoever waits."""
         self._depart()
+        self._wire = None
         super().connection_lost(exc)
 
     async def stays_until(self, due: float) -> bool:
@@ -108,6 +153,39 @@ class Connection(RequestHandler):
                 timer.cancel()
         return not self._left
 
+    def look(self, now: float) -> None:
+        """End what has kept the server waiting too long by now, the loop's time."""
+        wire, patience = self._wire, self._patience
+        if wire is None:
+            return
+        if self._paused or wire.is_closing():
+            untaken = wire.get_write_buffer_size()
+            if untaken != self._untaken:
+                self._untaken, self._untaken_since = untaken, now
+            elif now - self._untaken_since >= patience.unread:
+                log.warning(
+                    "dropped a client that took nothing of its answer for %g s", patience.unread
+                )
+                wire.abort()
+            return
+        self._untaken = 0
+        if self._waiter is not None and not self._waiter.done():
+            if self._head_since is None:
+                if now - self._heard >= patience.idle:
+                    self.abort()
+            elif now - self._head_since >= patience.head:
+                error = _SlowHeadError(f"it did not come whole within {patience.head:g} s")
+                self._messages.append((_ErrInfo(408, error, error.message), EMPTY_PAYLOAD))
+                self._request_count += 1
+                self._waiter.set_result(None)
+        elif self._content is not None and now - self._heard >= patience.body:
+            _break(self._content, SlowBodyError(f"nothing of it came for {patience.body:g} s"))
+
+    def abort(self) -> None:
+        """End the connection at once, whatever is still to be sent."""
+        if self._wire is not None:
+            self._wire.abort()
+
     def _depart(self) -> None:
         self._left = True
         if self._sleeper is not None:
@@ -115,10 +193,11 @@ class Connection(RequestHandler):
 
     def _break(self, reason: str) -> None:
         self._broken = reason
+        error = web.RequestPayloadError(reason)
         for _, content in self._messages:
-            _break(content, reason)
+            _break(content, error)
         if self._content is not None:
-            _break(self._content, reason)
+            _break(self._content, error)
 
     async def _handle_request(
         self,
@@ -128,9 +207,10 @@ class Connection(RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         self._content = request.content
         if self._broken:  # between the queue and here it was in neither
-            _break(request.content, self._broken)
+            _break(request.content, web.RequestPayloadError(self._broken))
         handled = await super()._handle_request(request, start_time, request_handler)
         self._handled += 1
+        self._heard = self._loop.time()
         if self._half_closed and not self._messages:
             self.close()
         return handled
@@ -149,7 +229,8 @@ class Connection(RequestHandler):
     ) -> web.StreamResponse:
         """Answer what never became a request; the handler answers for itself."""
         if isinstance(exc, HttpProcessingError):
-            return self._refuse(_reason(exc))
+            slow = isinstance(exc, _SlowHeadError)
+            return self._refuse("request_timeout" if slow else "malformed_http", _reason(exc))
         return super().handle_error(request, status, exc, message)
 
 
@@ -162,11 +243,13 @@ _VERSIONS = (HttpVersion10, HttpVersion11)
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, _SlowHeadError):
+        return error.message
     found = (words for kind, words in _REASONS if isinstance(error, kind))
     return next(found, "the request is malformed")
 
 
-def _break(content: StreamReader, reason: str) -> None:
+def _break(content: StreamReader, error: web.RequestPayloadError) -> None:
     """End the wait for a body of which no more will come."""
     if not content.is_eof():
-        content.set_exception(web.RequestPayloadError(reason))
+        content.set_exception(error)

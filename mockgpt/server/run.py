@@ -1,38 +1,93 @@
 """Sockets, loops and threads: a bound socket, a server on the running loop, a server in a thread."""
 
 import asyncio
+import errno
+import logging
 import socket
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
+from typing import Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from mockgpt.server.app import Handler
 from mockgpt.server.connection import Connection
+from mockgpt.server.patience import PATIENCE, Patience, watch
 
 _BACKLOG = 1024
 _ACCEPTING = 3  # turns of the loop from accept() until a connection is made known
 _KNOWING = 8  # turns at most until a request that has come, or a client's leaving, is known
 _GRACE = 0.5  # seconds that open responses get to finish; aiohttp waits for it twice
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+log = logging.getLogger("mockgpt")
 
 
 class _Server(web.Server):
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, patience: Patience) -> None:
         super().__init__(handler.handle)
         self._refuse = handler.refuse
+        self._patience = patience
         self._numbers = count(1)
+        self._exhausted = False
 
     def __call__(self) -> RequestHandler:
-        return Connection(self, self._loop, self._refuse, next(self._numbers))
+        if self._exhausted:
+            self._exhausted = False
+            log.warning("connections are accepted again")
+        return Connection(self, self._loop, self._refuse, next(self._numbers), self._patience)
+
+    @property
+    def held(self) -> list[Connection]:
+        """The connections that are open."""
+        return [one for one in self.connections if isinstance(one, Connection)]
+
+    def look(self, now: float) -> None:
+        """Let every connection look whether its client takes too long."""
+        for connection in self.held:
+            connection.look(now)
+
+    def trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Tell of exhausted descriptors once, until there are some again; leave others to the loop."""
+        error = context.get("exception")
+        if not (isinstance(error, OSError) and error.errno in _EXHAUSTED and "socket" in context):
+            loop.default_exception_handler(context)
+        elif not self._exhausted:
+            self._exhausted = True
+            log.error(
+                "cannot accept connections (%s); new ones wait until others end, or raise the limit "
+                "of open files (ulimit -n)",
+                error.strerror,
+            )
+
+
+class _Listener(socket.socket):
+    """A socket of which asyncio accepts no more after an error, until it tries again a second later.
+
+    Its loop over the backlog ignores errors: it would meet each a thousand times, with as many timers.
+    """
+
+    _failed = False
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        if self._failed:
+            self._failed = False
+            raise BlockingIOError
+        try:
+            return super().accept()
+        except OSError as error:
+            self._failed = error.errno in _EXHAUSTED
+            raise
 
 
 def bind(host: str, port: int) -> socket.socket:
     """Return a listening socket; port 0 picks a free one. Raises OSError, such as EADDRINUSE."""
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    return socket.create_server(address, family=family, backlog=_BACKLOG)
+    listener = socket.create_server(address, family=family, backlog=_BACKLOG)
+    return _Listener(fileno=listener.detach())
 
 
 def url_of(listener: socket.socket) -> str:
@@ -42,28 +97,37 @@ def url_of(listener: socket.socket) -> str:
 
 
 @asynccontextmanager
-async def serving(handler: Handler, listener: socket.socket) -> AsyncIterator[None]:
+async def serving(
+    handler: Handler, listener: socket.socket, patience: Patience = PATIENCE
+) -> AsyncIterator[None]:
     """Serve on the running loop while the context lasts; then end what is still open."""
-    server = _Server(handler)
-    acceptor = await asyncio.get_running_loop().create_server(
-        server, sock=listener, backlog=_BACKLOG
-    )
+    loop = asyncio.get_running_loop()
+    server = _Server(handler, patience)
+    acceptor = await loop.create_server(server, sock=listener, backlog=_BACKLOG)
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(server.trouble)
+    watcher = loop.create_task(watch(patience, server.look))
     try:
         yield
     finally:
+        watcher.cancel()
         # A client that has just ended may have asked what nobody has read yet.
         for _ in range(_KNOWING):
             await asyncio.sleep(0)
         # Closing the acceptor under a connection that is just being accepted would leave that one
         # open for ever; so first accept no more, and let what was accepted become known.
         with suppress(NotImplementedError):  # Windows accepts without readers
-            asyncio.get_running_loop().remove_reader(listener)
+            loop.remove_reader(listener)
         for _ in range(_ACCEPTING):
             await asyncio.sleep(0)
         acceptor.close()
         server.pre_shutdown()
+        left = server.held
         await server.shutdown(_GRACE)
+        for connection in left:  # a client that does not read would keep its socket for ever
+            connection.abort()
         await asyncio.sleep(0)  # a transport closes its socket in the next turn
+        loop.set_exception_handler(before)
 
 
 class ServerThread:

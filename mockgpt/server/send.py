@@ -14,7 +14,7 @@ from mockgpt.core.exchange import Ending, Sent, Write
 from mockgpt.core.plan import Abort, Data, End, Head, Pause, Plan
 from mockgpt.server.connection import Connection
 
-_JOINED = 2**18  # bytes: contiguous data is written at once, up to this much
+_JOINED = 2**16  # bytes, asyncio's high-water mark: so much is written at once, and the next waits
 _WRITES, _KEPT = 1_000, 2**16  # writes and bytes of a body that the journal learns
 
 
@@ -121,7 +121,7 @@ class Sender:
         self._silence = max(self._silence, self._loop.time() - before)
 
     async def _end(self, head: Head, data: bytes) -> None:
-        if self.response is None and head.length is not None:
+        if self.response is None and head.length is not None and len(data) < 2 * _JOINED:
             await self._begin(_finished(head, data, self._at))
             self._count(data)
         else:
@@ -132,9 +132,13 @@ class Sender:
 
     async def _write(self, head: Head, data: bytes) -> None:
         response = self.response or await self._begin(_unfinished(head, self._at))
-        if data and self._request.method != "HEAD":
-            await response.write(data)
-            self._count(data)
+        if not data or self._request.method == "HEAD":
+            return
+        parts = max(1, len(data) // _JOINED)  # so what is not read is not copied to wait there
+        for n in range(parts):
+            part = data[len(data) * n // parts : len(data) * (n + 1) // parts]
+            await response.write(part)
+            self._count(part)
 
     async def _begin(self, response: web.StreamResponse) -> web.StreamResponse:
         self.response = response

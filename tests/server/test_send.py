@@ -150,8 +150,17 @@ async def test_a_client_that_leaves_is_recorded():
 
 async def test_a_large_plan_is_written_as_it_goes():
     data, sent = await answer([STREAM, *[Data(b"x" * 100_000)] * 6, End()])
-    assert sent.chunks == 2
+    assert sent.chunks == 6
     assert data.partition(b"\r\n\r\n")[2].count(b"x") == 600_000
+
+
+async def test_a_large_body_is_written_in_parts():
+    """Else all that a client does not read would be copied into its transport."""
+    size = 1_000_000
+    data, sent = await answer([Head(200, (), size), Data(b"x" * size), End()])
+    assert data.partition(b"\r\n\r\n")[2] == b"x" * size
+    assert sent.bytes == size
+    assert {write.bytes for write in sent.writes} == {66_666, 66_667}
 
 
 def test_a_plan_can_become_a_response_for_others_to_send():
