@@ -76,15 +76,17 @@ def answered(
 def verbatim(raw: Raw) -> Plan:
     """Return the response of a `raw` reply, as it stands; a body without a content type gets one.
 
-    Chunks are written each by itself.
+    Chunks are written each by itself, and encoded when they are due: a slow reader's would wait.
     """
     if raw.chunks is UNSET:
         body = b"" if raw.body is UNSET else raw.body.encode()
         yield from whole(raw.status, _typed(raw.headers, body), body)
         return
-    chunks = [_bytes_of(chunk) for chunk in raw.chunks]
-    yield Head(raw.status, _typed(raw.headers, b"".join(data for data, _ in chunks)))
-    for data, after in chunks:
+    joined = b"".join(_bytes_of(chunk)[0] for chunk in raw.chunks)
+    head = Head(raw.status, _typed(raw.headers, joined))
+    del joined
+    yield head
+    for data, after in map(_bytes_of, raw.chunks):
         yield Pause(after)
         yield Data(data)
     yield End()
