@@ -4,8 +4,8 @@ Nothing here knows a parameter by its bounds: those are the service's data, walk
 """
 
 import json
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -26,7 +26,6 @@ from mockgpt.core.service import Endpoint, Model, Rule, Service
 
 Count = Callable[[str], int]
 
-_TOLD = 100  # violations and ignored names of one body that are told
 _REPEATED = 1_000  # bytes of a malformed body that FastAPI's answer repeats
 
 
@@ -62,13 +61,15 @@ def decode(
     if isinstance(fields, ApiError):
         return (fields,)
     checked = fields if path_model is None else {**fields, "model": path_model}
-    found = [*islice(rules.properties(checked, endpoint.parameters), _TOLD)]
+    found: list[ApiError] = []
+    rules.properties(checked, endpoint.parameters, found)
+    del found[rules.MOST :]
     model_name = checked.get("model")
     if model_name is None:
         model_name = endpoint.default_model
         if not model_name:
             found.insert(0, ApiError("missing_model", {}, ("model",)))
-    ignored = tuple(islice(_ignored(fields, endpoint), _TOLD))
+    ignored = _ignored(fields, endpoint)
     if strict and ignored:
         found[:0] = _refusals_of(ignored)
     if found:
@@ -105,6 +106,7 @@ def _parse(body: bytes, content_type: str | None) -> Body | ApiError:
     return fields
 
 
+@lru_cache(maxsize=64)
 def _is_json(content_type: str) -> bool:
     media_type = content_type.partition(";")[0].strip().lower()
     return media_type == "application/json" or media_type.endswith("+json")
@@ -132,19 +134,21 @@ def _malformed(body: bytes, error: Exception) -> ApiError:
     return ApiError("malformed_json", {**values, "doc": doc, "reason": str(error)}, place)
 
 
-def _ignored(fields: Body, endpoint: Endpoint) -> Iterator[rules.Path]:
-    """Yield the place of everything that was sent and is not acted on."""
+def _ignored(fields: Body, endpoint: Endpoint) -> list[rules.Path]:
+    """Return the places of what was sent and is not acted on."""
+    found: list[rules.Path] = []
     for name, value in fields.items():
         rule = endpoint.parameters.get(name)
         if value is None:
             continue
         if rule is None:
             if not (name in endpoint.unsupported and _same(value, endpoint.unsupported[name])):
-                yield (name,)
+                found.append((name,))
         elif rule.alias_of and fields.get(rule.alias_of) is not None:
-            yield (name,)
+            found.append((name,))
         else:
-            yield from rules.unknown(value, rule, (name,))
+            rules.unknown(value, rule, found, (name,))
+    return found[: rules.MOST]
 
 
 def _same(value: object, harmless: object) -> bool:
@@ -154,7 +158,7 @@ def _same(value: object, harmless: object) -> bool:
     return value == harmless and isinstance(value, bool) is isinstance(harmless, bool)
 
 
-def _refusals_of(ignored: tuple[rules.Path, ...]) -> list[ApiError]:
+def _refusals_of(ignored: list[rules.Path]) -> list[ApiError]:
     """Refuse what is otherwise ignored; the first error names all arguments, as the service does."""
     names = [str(place[0]) for place in ignored if len(place) == 1]
     values = {"names": ", ".join(names), "plural": "s" if len(names) > 1 else ""}

@@ -5,9 +5,12 @@ order in which concurrent requests arrive changes nothing and one seed gives the
 """
 
 from hashlib import blake2b
+from itertools import product
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 29  # of chatcmpl- and cmpl- ids: protocol.md, section 6
+_GROUP = 2  # characters that one division of a large number gives
+_GROUPS = ["".join(reversed(group)) for group in product(_ALPHABET, repeat=_GROUP)]
 
 
 def draw(seed: int, *purpose: str | bytes | int, size: int = 32) -> bytes:
@@ -15,7 +18,7 @@ def draw(seed: int, *purpose: str | bytes | int, size: int = 32) -> bytes:
 
     Parts are length-prefixed, so ("a", "bc") and ("ab", "c") draw differently.
     """
-    digest = blake2b(str(seed).encode(), digest_size=size)
+    digest = blake2b(b"%d" % seed, digest_size=size)
     for part in purpose:
         data = part if isinstance(part, bytes) else str(part).encode()
         digest.update(b"%d:" % len(data))
@@ -26,20 +29,19 @@ def draw(seed: int, *purpose: str | bytes | int, size: int = 32) -> bytes:
 def answer_id(prefix: str, drawn: bytes) -> str:
     """Return `prefix` + 29 characters of [A-Za-z0-9] from at least 32 drawn bytes."""
     number = int.from_bytes(drawn)
-    characters = []
-    for _ in range(_ID_LENGTH):
-        number, digit = divmod(number, len(_ALPHABET))
-        characters.append(_ALPHABET[digit])
-    return prefix + "".join(characters)
+    characters = [prefix]
+    for _ in range(_ID_LENGTH // _GROUP):
+        number, digits = divmod(number, len(_GROUPS))
+        characters.append(_GROUPS[digits])
+    characters.append(_GROUPS[number % len(_GROUPS)][: _ID_LENGTH % _GROUP])
+    return "".join(characters)
 
 
 def uuid4(drawn: bytes) -> str:
     """Return the form of a version 4 UUID (RFC 9562, section 5.4) from at least 16 drawn bytes."""
-    number = int.from_bytes(drawn[:16])
-    number = number & ~(0xF << 76) | 0x4 << 76
-    number = number & ~(0x3 << 62) | 0x2 << 62
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = drawn[:16].hex()
+    variant = "89ab"[int(text[16], 16) % 4]
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
 
 def between(drawn: bytes, low: int, high: int) -> int:

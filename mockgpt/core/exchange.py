@@ -214,6 +214,6 @@ def _without_bodies(exchange: Exchange) -> Exchange:
 
 def _size(exchange: Exchange) -> int:
     """Return about how many bytes an exchange holds: its bodies, also as a value, and its headers."""
-    headers = sum(len(name) + len(value) for name, value in exchange.headers.items())
+    headers = sum(map(len, exchange.headers)) + sum(map(len, exchange.headers.values()))
     held = _ENTRY + 2 * len(exchange.body) + headers + len(exchange.path)
     return held if exchange.sent is None else held + len(exchange.sent.body)

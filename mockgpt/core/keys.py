@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 
 from mockgpt.core.errors import ApiError
@@ -42,6 +43,7 @@ def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if not sounds_secret(name)}
 
 
+@lru_cache(maxsize=1024)  # clients send the same few names again and again
 def sounds_secret(name: str) -> bool:
     """Tell whether a header's name sounds of a secret."""
     return _SECRET.search(name.lower()) is not None

@@ -1,11 +1,11 @@
 """A small JSON Schema validator that speaks as the service's does.
 
-It walks a value beside its `Rule` and yields every violation in the order of the rules, so the one
-walk both decides and explains.
+It walks a value beside its `Rule` and lists every violation in the order of the rules, so the one
+walk both decides and explains. It ends where more is wrong than anybody is told.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,9 @@ from mockgpt.core.errors import ApiError, shown
 from mockgpt.core.service import Exemption, Rule
 
 Path = tuple[str | int, ...]
+Check = Callable[[Any, Rule, list[ApiError], Path], None]  # adds what it finds
+
+MOST = 100  # violations, and places of what is ignored, that one body is told
 
 _PART = Rule(
     type="object",
@@ -24,36 +27,54 @@ _PART = Rule(
 _PARTS = Rule(type="array", items=_PART, min_items=1)
 
 
-def violations(value: object, rule: Rule, path: Path = ()) -> Iterator[ApiError]:
-    """Yield what is wrong with a value that is there; a rule's own `error` stands for them all."""
-    found = _violations(value, rule, path)
-    if not rule.error:
-        yield from found
-    elif next(found, None) is not None:
-        yield ApiError(rule.error, {}, path)
-
-
-def _violations(value: Any, rule: Rule, path: Path) -> Iterator[ApiError]:
-    match rule.type:
-        case "text" if not isinstance(value, str):
-            if isinstance(value, list):
-                yield from _array(value, _PARTS, path)
+def properties(
+    value: dict[str, Any], rules: dict[str, Rule], found: list[ApiError], path: Path = ()
+) -> None:
+    """Add the violations of an object's known properties; null reads as absent if optional."""
+    for name, rule in rules.items():
+        item = value.get(name)
+        if item is not None:
+            _check(item, rule, found, (*path, name))
+        elif rule.required and not _exempt(value, rule.optional_where):
+            if name in value:
+                _check(item, rule, found, (*path, name))
             else:
-                yield _wrong_type(value, "string", path)
-        case "texts":
-            yield from _texts(value, rule, path)
-        case "text":
-            return
-        case expected if not TYPES[expected](value):
-            yield _wrong_type(value, expected, path)
-        case "array":
-            yield from _array(value, rule, path)
-        case "object":
-            yield from properties(value, rule.properties, path)
-        case "string":
-            yield from _string(value, rule, path)
-        case "number" | "integer":
-            yield from _bounds(value, rule, path)
+                found.append(ApiError("missing_property", {}, (*path, name)))
+
+
+def unknown(value: object, rule: Rule, found: list[Path], path: Path) -> None:
+    """Add the place of every property that the rules do not know, below a valid value."""
+    if isinstance(value, list):
+        items = _PARTS.items if rule.type == "text" else rule.items
+        if items is not None:
+            for index, item in enumerate(value):
+                if len(found) >= MOST:
+                    return
+                unknown(item, items, found, (*path, index))
+    elif isinstance(value, dict) and rule.properties:
+        for name, item in value.items():
+            known = rule.properties.get(name)
+            if known is None:
+                if item is not None:
+                    found.append((*path, name))
+            elif isinstance(item, list | dict):
+                unknown(item, known, found, (*path, name))
+
+
+def _check(value: Any, rule: Rule, found: list[ApiError], path: Path) -> None:
+    """Add what is wrong with a value that is there; a rule's own `error` stands for it all."""
+    before = len(found)
+    _CHECKS[rule.type](value, rule, found, path)
+    if rule.error and len(found) > before:
+        found[before:] = [ApiError(rule.error, {}, path)]
+
+
+def _exempt(value: dict[str, Any], exemption: Exemption | None) -> bool:
+    return (
+        exemption is not None
+        and all(value.get(key) == wanted for key, wanted in exemption.where.items())
+        and any(value.get(key) for key in exemption.beside)
+    )
 
 
 TYPES: dict[str, Callable[[Any], bool]] = {  # JSON's, by name
@@ -75,63 +96,48 @@ def _wrong_type(value: object, expected: str, path: Path) -> ApiError:
     return ApiError("wrong_type", {"value": shown(value), "expected": expected}, path)
 
 
-def properties(
-    value: dict[str, Any], rules: dict[str, Rule], path: Path = ()
-) -> Iterator[ApiError]:
-    """Yield the violations of an object's known properties; null reads as absent if optional."""
-    for name, rule in rules.items():
-        item = value.get(name)
-        required = rule.required and not _exempt(value, rule.optional_where)
-        if item is not None or (required and name in value):
-            yield from violations(item, rule, (*path, name))
-        elif required:
-            yield ApiError("missing_property", {}, (*path, name))
+def _typed(check: Check) -> Check:
+    """Return a check of values of a rule's type; any other has only its type wrong."""
+
+    def checked(value: Any, rule: Rule, found: list[ApiError], path: Path) -> None:
+        if TYPES[rule.type](value):
+            check(value, rule, found, path)
+        else:
+            found.append(_wrong_type(value, rule.type, path))
+
+    return checked
 
 
-def _exempt(value: dict[str, Any], exemption: Exemption | None) -> bool:
-    return (
-        exemption is not None
-        and all(value.get(key) == wanted for key, wanted in exemption.where.items())
-        and any(value.get(key) for key in exemption.beside)
-    )
-
-
-def unknown(value: object, rule: Rule, path: Path) -> Iterator[Path]:
-    """Yield the place of every property that the rules do not know, below a valid value."""
-    if isinstance(value, list) and rule.type == "text":
-        rule = _PARTS
-    if isinstance(value, list) and rule.items is not None:
-        for index, item in enumerate(value):
-            yield from unknown(item, rule.items, (*path, index))
-    elif isinstance(value, dict) and rule.properties:
-        for name, item in value.items():
-            known = rule.properties.get(name)
-            if known is not None:
-                yield from unknown(item, known, (*path, name))
-            elif item is not None:
-                yield (*path, name)
-
-
-def _array(value: list[Any], rule: Rule, path: Path) -> Iterator[ApiError]:
-    yield from _length(value, rule, path)
+def _array(value: list[Any], rule: Rule, found: list[ApiError], path: Path) -> None:
+    _length(value, rule, found, path)
     if rule.items is not None and len(value) <= (rule.max_items or len(value)):
         for index, item in enumerate(value):
-            yield from violations(item, rule.items, (*path, index))
+            if len(found) >= MOST:
+                return
+            _check(item, rule.items, found, (*path, index))
 
 
-def _length(value: list[Any], rule: Rule, path: Path) -> Iterator[ApiError]:
+def _length(value: list[Any], rule: Rule, found: list[ApiError], path: Path) -> None:
     if len(value) < rule.min_items:
-        yield ApiError("too_short", {"value": shown(value), "limit": rule.min_items}, path)
+        values = {"value": shown(value), "limit": rule.min_items}
+        found.append(ApiError("too_short", values, path))
     if rule.max_items is not None and len(value) > rule.max_items:
-        yield ApiError("too_long", {"value": shown(value), "limit": rule.max_items}, path)
+        values = {"value": shown(value), "limit": rule.max_items}
+        found.append(ApiError("too_long", values, path))
 
 
-def _string(value: str, rule: Rule, path: Path) -> Iterator[ApiError]:
+def _object(value: dict[str, Any], rule: Rule, found: list[ApiError], path: Path) -> None:
+    properties(value, rule.properties, found, path)
+
+
+def _string(value: str, rule: Rule, found: list[ApiError], path: Path) -> None:
     if rule.enum and value not in rule.enum:
-        yield ApiError("not_in_enum", {"value": shown(value), "allowed": list(rule.enum)}, path)
+        values = {"value": shown(value), "allowed": list(rule.enum)}
+        found.append(ApiError("not_in_enum", values, path))
     # `fullmatch`: in Python `$` also matches before a last newline, in JSON Schema it does not.
     if rule.pattern and not _compiled(rule.pattern).fullmatch(value):
-        yield ApiError("pattern_mismatch", {"value": shown(value), "pattern": rule.pattern}, path)
+        values = {"value": shown(value), "pattern": rule.pattern}
+        found.append(ApiError("pattern_mismatch", values, path))
 
 
 @lru_cache(maxsize=64)
@@ -139,13 +145,13 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _bounds(value: float, rule: Rule, path: Path) -> Iterator[ApiError]:
+def _bounds(value: float, rule: Rule, found: list[ApiError], path: Path) -> None:
     if rule.maximum is not None and value > rule.maximum:
-        limit = _plain(rule.maximum)
-        yield ApiError("above_maximum", {"value": shown(value), "limit": limit}, path)
+        values = {"value": shown(value), "limit": _plain(rule.maximum)}
+        found.append(ApiError("above_maximum", values, path))
     if rule.minimum is not None and value < rule.minimum:
-        limit = _plain(rule.minimum)
-        yield ApiError("below_minimum", {"value": shown(value), "limit": limit}, path)
+        values = {"value": shown(value), "limit": _plain(rule.minimum)}
+        found.append(ApiError("below_minimum", values, path))
 
 
 def _plain(number: float) -> int | float:
@@ -153,8 +159,21 @@ def _plain(number: float) -> int | float:
     return int(number) if number == int(number) else number
 
 
-def _texts(value: object, rule: Rule, path: Path) -> Iterator[ApiError]:
-    """Yield what is wrong with a prompt or an input: text, texts, token ids, lists of token ids."""
+def _boolean(*_: object) -> None:
+    """Find nothing: there is no more to a boolean than its type."""
+
+
+def _text(value: Any, rule: Rule, found: list[ApiError], path: Path) -> None:
+    """Check a text or a list of its parts."""
+    del rule
+    if isinstance(value, list):
+        _array(value, _PARTS, found, path)
+    elif not isinstance(value, str):
+        found.append(_wrong_type(value, "string", path))
+
+
+def _texts(value: Any, rule: Rule, found: list[ApiError], path: Path) -> None:
+    """Check a prompt or an input: text, texts, token ids, lists of token ids."""
     match value:
         case str():
             right = len(value) >= rule.min_length
@@ -169,9 +188,9 @@ def _texts(value: object, rule: Rule, path: Path) -> Iterator[ApiError]:
         case _:
             right = False
     if not right:
-        yield ApiError("wrong_form", {"value": shown(value)}, path)
+        found.append(ApiError("wrong_form", {"value": shown(value)}, path))
     elif isinstance(value, list) and not _is_one_text(value):
-        yield from _length(value, rule, path)
+        _length(value, rule, found, path)
 
 
 def _is_one_text(value: list[Any]) -> bool:
@@ -182,3 +201,15 @@ def _is_one_text(value: list[Any]) -> bool:
 def _are_tokens(value: Sequence[object]) -> bool:
     # `type() is int`, not isinstance: true and false are no tokens.
     return all(type(token) is int and token >= 0 for token in value)
+
+
+_CHECKS: dict[str, Check] = {
+    "string": _typed(_string),
+    "number": _typed(_bounds),
+    "integer": _typed(_bounds),
+    "boolean": _typed(_boolean),
+    "array": _typed(_array),
+    "object": _typed(_object),
+    "text": _text,
+    "texts": _texts,
+}
