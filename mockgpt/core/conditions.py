@@ -4,6 +4,7 @@ What they mean is `matching.py`'s; all conditions that are given must hold.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -49,6 +50,7 @@ class When(
     Entry,
     frozen=True,
     kw_only=True,
+    dict=True,  # for what is worked out once
     rename={"any_": "any", "all_": "all", "not_": "not"},
 ):
     """Conditions on a request; all that are given must hold."""
@@ -114,6 +116,18 @@ class When(
     all_: Annotated["tuple[When, ...] | UnsetType", Meta(description="All of these hold.")] = UNSET
     not_: Annotated["When | UnsetType", Meta(description="This does not hold.")] = UNSET
 
+    @cached_property
+    def given(self) -> tuple[tuple[str, Any], ...]:
+        """The conditions that are given, by their fields, but for `headers` and `exactly`."""
+        beside = ("headers", "exactly", "ignore")
+        pairs = ((key, getattr(self, key)) for key in self.__struct_fields__ if key not in beside)
+        return tuple((key, value) for key, value in pairs if value is not UNSET)
+
+    @cached_property
+    def capture_names(self) -> frozenset[str]:
+        """The names that the conditions may capture, whichever of their alternatives hold."""
+        return frozenset[str]().union(*(names for _, names in _named(self)))
+
 
 TEXTS = ("user", "system", "assistant", "text", "prompt", "input")
 _ASKABLE: dict[str, tuple[EndpointName, ...]] = {  # the endpoints that can meet a condition
@@ -121,11 +135,6 @@ _ASKABLE: dict[str, tuple[EndpointName, ...]] = {  # the endpoints that can meet
     "prompt": ("completions",),
     "input": ("embeddings",),
 }
-
-
-def capture_names(when: When) -> frozenset[str]:
-    """Return the names that conditions may capture, whichever of their alternatives hold."""
-    return frozenset[str]().union(*(names for _, names in _named(when)))
 
 
 def _named(when: When) -> Iterator[tuple[Place, frozenset[str]]]:
@@ -136,8 +145,8 @@ def _named(when: When) -> Iterator[tuple[Place, frozenset[str]]]:
     if when.body is not UNSET:
         yield from named(when.body, ("body",))
     for index, one in enumerate(when.all_ or ()):
-        yield ("all", index), capture_names(one)
-    yield ("any",), frozenset[str]().union(*map(capture_names, when.any_ or ()))
+        yield ("all", index), one.capture_names
+    yield ("any",), frozenset[str]().union(*(one.capture_names for one in when.any_ or ()))
 
 
 def _texts(when: When) -> Iterator[tuple[Place, Text | UnsetType]]:

@@ -5,6 +5,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from mockgpt.core import bodies, keys
 from mockgpt.core.conditions import Range, Text, TextMatch, When, endpoints
-from mockgpt.core.entry import path_of
+from mockgpt.core.entry import Place, path_of
 from mockgpt.core.equality import Found, parsed, shown, unequal
 from mockgpt.core.patterns import glob, regex
 from mockgpt.core.requests import (
@@ -40,21 +41,31 @@ class Difference(Struct, frozen=True):
         return f"{self.key}: wanted {self.wanted}, got {self.got}"
 
 
+Tell = Callable[[], Difference]  # puts a condition that does not hold in words
+
+
 def distance(when: When, asked: Asked, found: tuple[Difference, ...]) -> tuple[bool, int]:
     """Return how far conditions with these are from being met: what is for another endpoint is far."""
     return asked.request.__struct_config__.tag not in endpoints(when), len(found)
 
 
+def holds(when: When, asked: Asked) -> bool:
+    """Tell whether the request meets the conditions: there is not one difference."""
+    return next(unmet(when, asked), None) is None
+
+
 def differences(when: When, asked: Asked) -> tuple[Difference, ...]:
     """Return the conditions that the request does not meet; none means that it matches."""
-    return tuple(_differences(when, asked))
+    return tuple(tell() for tell in unmet(when, asked))
 
 
-def _differences(when: When, asked: Asked) -> Iterator[Difference]:
-    for key, find in _CONDITIONS.items():
-        wanted = getattr(when, key)
-        if wanted is not UNSET:
-            yield from find(wanted, asked)
+def unmet(when: When, asked: Asked) -> Iterator[Tell]:
+    """Yield what tells each condition that the request does not meet.
+
+    Most rules differ from most requests, and of those nobody wants to be told.
+    """
+    for key, wanted in when.given:
+        yield from _CONDITIONS[key](wanted, asked)
     for name, wanted in when.headers.items():
         yield from _header(name.lower(), wanted, asked)
     if when.exactly is not UNSET:
@@ -62,31 +73,35 @@ def _differences(when: When, asked: Asked) -> Iterator[Difference]:
         yield from _places("exactly", unequal(when.exactly, asked.body, ignored))
 
 
-def _endpoint(wanted: str | tuple[str, ...], asked: Asked) -> Iterator[Difference]:
+def _endpoint(wanted: str | tuple[str, ...], asked: Asked) -> Iterator[Tell]:
     endpoint = asked.request.__struct_config__.tag
     names = (wanted,) if isinstance(wanted, str) else wanted
     if endpoint not in names:
-        yield Difference("endpoint", " or ".join(names), str(endpoint))
+        yield lambda: Difference("endpoint", " or ".join(names), str(endpoint))
 
 
-def _model(wanted: str | tuple[str, ...], asked: Asked) -> Iterator[Difference]:
+def _model(wanted: str | tuple[str, ...], asked: Asked) -> Iterator[Tell]:
     model = asked.request.model
     globs = (wanted,) if isinstance(wanted, str) else wanted
     if not any(glob(one).match(model) for one in globs):
-        yield Difference("model", " or ".join(globs), model)
+        yield lambda: Difference("model", " or ".join(globs), model)
 
 
-def _text(key: str) -> Callable[[Text, Asked], Iterator[Difference]]:
+def _text(key: str) -> Callable[[Text, Asked], Iterator[Tell]]:
     """Return what finds the difference unless one of the texts of a key meets the condition."""
     texts_of = TEXTS[key]
 
-    def find(wanted: Text, asked: Asked) -> Iterator[Difference]:
+    def find(wanted: Text, asked: Asked) -> Iterator[Tell]:
         texts = texts_of(asked.request)
         if not any(meets(wanted, text) for text in texts):
-            told = " | ".join(shown(text) for text in texts[:LISTED])
-            yield Difference(key, _described(wanted), told or "no such text")
+            yield lambda: _unlike(key, wanted, texts)
 
     return find
+
+
+def _unlike(key: str, wanted: Text, texts: tuple[str, ...]) -> Difference:
+    told = " | ".join(shown(text) for text in texts[:LISTED])
+    return Difference(key, _described(wanted), told or "no such text")
 
 
 def meets(wanted: Text, text: str) -> bool:
@@ -115,13 +130,14 @@ def _described(wanted: Text) -> str:
     return " and ".join(parts) + (" (ignoring case)" if match.ignore_case else "")
 
 
-def _turn(wanted: int | Range, asked: Asked) -> Iterator[Difference]:
+def _turn(wanted: int | Range, asked: Asked) -> Iterator[Tell]:
     bounds = Range(at_least=wanted, at_most=wanted) if isinstance(wanted, int) else wanted
     turn = asked.request.turn if isinstance(asked.request, ChatRequest) else None
     least = 0 if bounds.at_least is UNSET else bounds.at_least
     most = math.inf if bounds.at_most is UNSET else bounds.at_most
     if turn is None or not least <= turn <= most:
-        yield Difference("turn", _numbers(bounds), "no chat" if turn is None else str(turn))
+        found = "no chat" if turn is None else str(turn)
+        yield lambda: Difference("turn", _numbers(bounds), found)
 
 
 def _numbers(bounds: Range) -> str:
@@ -131,11 +147,11 @@ def _numbers(bounds: Range) -> str:
     return " and ".join(f"{words} {number}" for words, number in given if number is not UNSET)
 
 
-def _stream(wanted: bool, asked: Asked) -> Iterator[Difference]:  # noqa: FBT001 - a condition
+def _stream(wanted: bool, asked: Asked) -> Iterator[Tell]:  # noqa: FBT001 - a condition
     request = asked.request
     stream = not isinstance(request, EmbeddingRequest) and request.stream
     if stream != wanted:
-        yield Difference("stream", shown(wanted), shown(stream))
+        yield lambda: Difference("stream", shown(wanted), shown(stream))
 
 
 def header_values(asked: Asked, name: str) -> tuple[str, ...]:
@@ -144,18 +160,22 @@ def header_values(asked: Asked, name: str) -> tuple[str, ...]:
     return () if value is None else (value,)
 
 
-def _header(name: str, wanted: Text, asked: Asked) -> Iterator[Difference]:
+def _header(name: str, wanted: Text, asked: Asked) -> Iterator[Tell]:
     values = header_values(asked, name)
     if not any(meets(wanted, value) for value in values):
-        secret = keys.sounds_secret(name)
-        told = (_HIDDEN, _HIDDEN) if secret else (_described(wanted), *map(shown, values))
-        yield Difference(f"headers.{name}", told[0], told[1] if values else "no such header")
+        yield lambda: _unlike_header(name, wanted, values)
 
 
-def _api_key(wanted: str, asked: Asked) -> Iterator[Difference]:
+def _unlike_header(name: str, wanted: Text, values: tuple[str, ...]) -> Difference:
+    secret = keys.sounds_secret(name)
+    told = (_HIDDEN, _HIDDEN) if secret else (_described(wanted), *map(shown, values))
+    return Difference(f"headers.{name}", told[0], told[1] if values else "no such header")
+
+
+def _api_key(wanted: str, asked: Asked) -> Iterator[Tell]:
     if not any(glob(wanted).match(key) for key in asked.api_keys):
         got = " | ".join(map(_fingerprint, asked.api_keys)) or "no key"
-        yield Difference("api_key", _shown_glob(wanted), got)
+        yield lambda: Difference("api_key", _shown_glob(wanted), got)
 
 
 def _shown_glob(wanted: str) -> str:
@@ -167,44 +187,54 @@ def _fingerprint(key: str) -> str:
     return f"a key of the fingerprint {keys.fingerprint(key)}"
 
 
-def _body(wanted: dict[str, Any], asked: Asked) -> Iterator[Difference]:
+def _body(wanted: dict[str, Any], asked: Asked) -> Iterator[Tell]:
     return _places("body", bodies.unmet(wanted, asked.body))
 
 
-def _places(key: str, found: Iterator[Found]) -> Iterator[Difference]:
-    for place, wanted, got in islice(found, LISTED):
-        yield Difference(path_of((key, *place)), *bodies.told(wanted, got))
+def _places(key: str, found: Iterator[Found]) -> Iterator[Tell]:
+    for one in islice(found, LISTED):
+        yield partial(_unequal, key, *one)
 
 
-def _any(wanted: tuple[When, ...], asked: Asked) -> Iterator[Difference]:
-    """Yield one difference, that of the nearest alternative, where none holds."""
+def _unequal(key: str, place: Place, wanted: Any, got: Any) -> Difference:
+    return Difference(path_of((key, *place)), *bodies.told(wanted, got))
+
+
+def _any(wanted: tuple[When, ...], asked: Asked) -> Iterator[Tell]:
+    if not any(holds(branch, asked) for branch in wanted):
+        yield lambda: _nearest(wanted, asked)
+
+
+def _nearest(wanted: tuple[When, ...], asked: Asked) -> Difference:
+    """Return the difference of the nearest of alternatives of which none holds."""
     missed = []
     for index, branch in enumerate(wanted):
         found = differences(branch, asked)
-        if not found:
-            return
         missed.append((distance(branch, asked, found), index, found))
     _, index, found = min(missed, key=lambda miss: miss[:2])
     if len(found) == 1:
-        yield replace(found[0], key=f"any[{index}].{found[0].key}")
-    else:
-        told = found[:LISTED]
-        yield Difference(
-            f"any[{index}]",
-            " and ".join(f"{one.key} {one.wanted}" for one in told),
-            " and ".join(f"{one.key} {one.got}" for one in told),
-        )
+        return replace(found[0], key=f"any[{index}].{found[0].key}")
+    told = found[:LISTED]
+    return Difference(
+        f"any[{index}]",
+        " and ".join(f"{one.key} {one.wanted}" for one in told),
+        " and ".join(f"{one.key} {one.got}" for one in told),
+    )
 
 
-def _all(wanted: tuple[When, ...], asked: Asked) -> Iterator[Difference]:
+def _all(wanted: tuple[When, ...], asked: Asked) -> Iterator[Tell]:
     for one in wanted:
-        yield from _differences(one, asked)
+        yield from unmet(one, asked)
 
 
-def _not(wanted: When, asked: Asked) -> Iterator[Difference]:
-    if not differences(wanted, asked):
-        told = msgspec.to_builtins(_without_secrets(wanted))
-        yield Difference("not", f"not {shown(told)}", "just that")
+def _not(wanted: When, asked: Asked) -> Iterator[Tell]:
+    if holds(wanted, asked):
+        yield lambda: _just(wanted)
+
+
+def _just(wanted: When) -> Difference:
+    told = msgspec.to_builtins(_without_secrets(wanted))
+    return Difference("not", f"not {shown(told)}", "just that")
 
 
 def _without_secrets(when: When) -> When:
@@ -250,7 +280,7 @@ TEXTS: dict[str, Callable[[Request], tuple[str, ...]]] = {
     "prompt": _strings(CompletionRequest),
     "input": _strings(EmbeddingRequest),
 }
-_CONDITIONS: dict[str, Callable[[Any, Asked], Iterator[Difference]]] = {
+_CONDITIONS: dict[str, Callable[[Any, Asked], Iterator[Tell]]] = {
     "endpoint": _endpoint,
     "model": _model,
     **{key: _text(key) for key in TEXTS},

@@ -8,8 +8,8 @@ from msgspec import UNSET
 from mockgpt.core.conditions import TEXTS, Text, TextMatch, When, endpoints
 from mockgpt.core.differences import meets
 from mockgpt.core.equality import unequal
-from mockgpt.core.replies import EMBEDDED, SPOKEN, Reply, attempts_of
-from mockgpt.core.scenario import Rule, replies_of
+from mockgpt.core.replies import EMBEDDED, SPOKEN
+from mockgpt.core.scenario import Rule
 
 
 def implies(narrow: When, wide: When) -> bool:
@@ -65,14 +65,9 @@ def _listed(value: str | tuple[str, ...]) -> tuple[str, ...]:
 
 def answerable(rule: Rule) -> frozenset[str]:
     """Return the endpoints whose requests a rule can answer: its replies fit them."""
-    attempts = [attempt for reply in replies_of(rule) for attempt in attempts_of(reply)]
     found = endpoints(rule.when)
-    if _has(attempts, SPOKEN):
+    if not rule.sources.isdisjoint(SPOKEN):
         found -= {"embeddings"}
-    if _has(attempts, EMBEDDED):
+    if not rule.sources.isdisjoint(EMBEDDED):
         found &= {"embeddings"}
     return found
-
-
-def _has(attempts: list[Reply], sources: tuple[str, ...]) -> bool:
-    return any(getattr(attempt, key) is not UNSET for attempt in attempts for key in sources)

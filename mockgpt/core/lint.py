@@ -11,14 +11,14 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from mockgpt.core import faults
-from mockgpt.core.conditions import When, capture_names
+from mockgpt.core.conditions import When
 from mockgpt.core.entry import Place
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.exchange import retryable
 from mockgpt.core.implication import answerable, implies
 from mockgpt.core.regexes import exponential
 from mockgpt.core.replies import ErrorReply, Reply, attempts_of, reply_of
-from mockgpt.core.scenario import Rule, Scenario, Step, entries_of, replies_of
+from mockgpt.core.scenario import Rule, Scenario, Step, entries_of
 from mockgpt.core.service import Service
 from mockgpt.core.templates import names_in
 
@@ -98,7 +98,7 @@ def _unused_captures(when: When, entry: Rule | Step, place: Place) -> Iterator[L
     for _, reply, _, _ in _attempts(entry, ()):
         if reply.template is not UNSET:
             used |= names_in(reply.template)
-    for name in sorted(capture_names(when) - used):
+    for name in sorted(when.capture_names - used):
         message = f"nothing uses the capture '{name}'; use it in a template, or write (?:…)"
         yield Lint(place, "unused_capture", message)
 
@@ -112,7 +112,7 @@ def _attempts(entry: Rule | Step, place: Place) -> Iterator[tuple[Place, Reply, 
         listed = isinstance(entry.reply, tuple)
         replies = [
             ((*place, "reply", index) if listed else (*place, "reply"), reply)
-            for index, reply in enumerate(replies_of(entry))
+            for index, reply in enumerate(entry.replies)
         ]
     for at, reply in replies:
         attempts = attempts_of(reply)

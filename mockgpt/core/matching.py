@@ -4,24 +4,27 @@ The explanation of a miss is the matcher's own result, so the two cannot disagre
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from mockgpt.core import bodies
-from mockgpt.core.conditions import TextMatch, When, capture_names
+from mockgpt.core.conditions import TextMatch, When
 from mockgpt.core.differences import (
     LISTED,
     TEXTS,
     Difference,
-    differences,
+    Tell,
     distance,
     header_values,
+    holds,
     meets,
+    unmet,
 )
 from mockgpt.core.patterns import regex
-from mockgpt.core.replies import EMBEDDED, SPOKEN, attempts_of, vectors_of
+from mockgpt.core.replies import EMBEDDED, SPOKEN
 from mockgpt.core.requests import (
     Asked,
     ChatRequest,
@@ -29,7 +32,7 @@ from mockgpt.core.requests import (
     EmbeddingRequest,
     Request,
 )
-from mockgpt.core.scenario import Rule, replies_of
+from mockgpt.core.scenario import Rule
 
 Captures = Mapping[str, str]  # named groups of `matches`, and what they hold
 
@@ -71,12 +74,10 @@ def choose(rules: Sequence[Rule], asked: Asked) -> Choice | Miss:
 
     A rule for the endpoint that was asked is nearer than any for another.
     """
-    missed = []
     for rule in rules:
-        found = reasons(rule, asked)
-        if not found:
+        if next(_unmet(rule, asked), None) is None:
             return Choice(rule)
-        missed.append((rule, found))
+    missed = [(rule, reasons(rule, asked)) for rule in rules]
     if not missed:
         return Miss(None)
     return Miss(*min(missed, key=lambda one: distance(one[0].when, asked, one[1])))
@@ -84,32 +85,37 @@ def choose(rules: Sequence[Rule], asked: Asked) -> Choice | Miss:
 
 def reasons(rule: Rule, asked: Asked) -> tuple[Difference, ...]:
     """Return why a rule does not answer a request; none means that it would."""
-    return differences(rule.when, asked) or (
-        *_unfit(rule, asked.request),
-        *_miscounted(rule, asked),
-    )
+    return tuple(tell() for tell in _unmet(rule, asked))
 
 
-def _unfit(rule: Rule, request: Request) -> Iterator[Difference]:
+def _unmet(rule: Rule, asked: Asked) -> Iterator[Tell]:
+    found = None
+    for found in unmet(rule.when, asked):
+        yield found
+    if found is None:
+        yield from _unfit(rule, asked.request)
+        yield from _miscounted(rule, asked)
+
+
+def _unfit(rule: Rule, request: Request) -> Iterator[Tell]:
     """Yield a difference where a text would answer a request for vectors, or the reverse."""
     embeddings = isinstance(request, EmbeddingRequest)
     wrong = SPOKEN if embeddings else EMBEDDED
-    attempts = (attempt for reply in replies_of(rule) for attempt in attempts_of(reply))
-    if any(getattr(attempt, key) is not UNSET for attempt in attempts for key in wrong):
+    if not rule.sources.isdisjoint(wrong):
         texts, vectors = "a request for text", "a request for embeddings"
         wanted, got = (texts, vectors) if embeddings else (vectors, texts)
-        yield Difference("reply", wanted, got)
+        yield lambda: Difference("reply", wanted, got)
 
 
-def _miscounted(rule: Rule, asked: Asked) -> Iterator[Difference]:
+def _miscounted(rule: Rule, asked: Asked) -> Iterator[Tell]:
     """Yield a difference where a reply has a vector for each input, and there are more or fewer."""
     if not isinstance(asked.request, EmbeddingRequest):
         return
-    attempts = (attempt for reply in replies_of(rule) for attempt in attempts_of(reply))
-    for wanted in filter(None, map(vectors_of, attempts)):
+    for wanted in rule.vectors:
         found = sum(captures is not None for captures in meant_for(rule.when, asked))
         if found != wanted:
-            yield Difference("reply", f"{wanted} inputs, one for each vector", f"{found} inputs")
+            vectors = f"{wanted} inputs, one for each vector"
+            yield partial(Difference, "reply", vectors, f"{found} inputs")
             return
 
 
@@ -121,7 +127,7 @@ def meant_for(when: When, asked: Asked) -> tuple[Captures | None, ...]:
     Every name of `capture_names` is there; a group that took no part is "".
     """
     request = asked.request
-    names = capture_names(when)
+    names = when.capture_names
     if isinstance(request, ChatRequest):
         return (_captures(when, asked, names),)
     if not _asks_of_texts(when):
@@ -130,7 +136,7 @@ def meant_for(when: When, asked: Asked) -> tuple[Captures | None, ...]:
     alone = [replace(asked, request=replace(request, **{name: (text,)})) for text in request.texts]
     rest = replace(when, body=UNSET, exactly=UNSET)  # these hold for the request, so for each text
     meant = tuple(
-        None if differences(rest, single) else _captures(when, single, names) for single in alone
+        _captures(when, single, names) if holds(rest, single) else None for single in alone
     )
     if all(one is None for one in meant):
         return (_captures(when, asked, names),) * len(meant)
@@ -158,7 +164,7 @@ def _captured(when: When, asked: Asked) -> dict[str, str]:
     if when.body is not UNSET:
         found |= bodies.captures(when.body, asked.body)
     for branch in (*(when.all_ or ()), *(when.any_ or ())):
-        if not differences(branch, asked):
+        if holds(branch, asked):
             found |= _captured(branch, asked)
     return found
 

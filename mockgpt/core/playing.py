@@ -11,7 +11,7 @@ from mockgpt.core.matching import Choice, choose, explained
 from mockgpt.core.pace import seconds
 from mockgpt.core.replies import Filler, Reply
 from mockgpt.core.requests import Asked
-from mockgpt.core.scenario import Loaded, Rule, due, replies_of, reply_for, rule_of, steps_of
+from mockgpt.core.scenario import Loaded, Rule, due, reply_for, rule_of, steps_of
 
 UNSCRIPTED = Rule(id="(filler)", reply=Reply(filler=Filler()))
 
@@ -83,7 +83,7 @@ class Play:
         reply = reply_for(rule, attempt.call, attempt.attempt)
         if reply is not None:
             return reply
-        values = {"rule": self.named(rule), "calls": len(replies_of(rule))}
+        values = {"rule": self.named(rule), "calls": len(rule.replies)}
         return ApiError("replies_used_up", values)
 
     def named(self, rule: Rule) -> str:

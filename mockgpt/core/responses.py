@@ -152,6 +152,8 @@ def disturbed(
     """
     pace = pace_of(reply, defaults)
     faults = reply.faults or defaults.faults
+    if not (faults or reply.headers) and pace is UNSET and manner.speed == 1:
+        return plan, ()
 
     def drawn(purpose: str) -> float:
         return int.from_bytes(draw(manner.seed, key, purpose, size=8)) / 2**64
@@ -188,17 +190,20 @@ def _headed(plan: Plan, headers: dict[str, str]) -> Plan:
 
 def _common(manner: Manner, key: bytes) -> Headers:
     request_id = uuid4(draw(manner.seed, key, "request id"))
-    own = tuple(
-        (name, text.format_map({"request_id": request_id}))
-        for name, text in manner.service.headers.items()
-    )
-    return (*own, *manner.headers)
+    own = _formatted(manner.service.headers, {"request_id": request_id})
+    return own + manner.headers
 
 
 def _filled(headers: dict[str, str], model: str, manner: Manner, key: bytes) -> Headers:
     tenths = between(draw(manner.seed, key, "milliseconds"), 2_000_000, 20_000_000)
-    values = {"model": model, "milliseconds": f"{tenths / 10_000:.4f}"}
-    return tuple((name, text.format_map(values)) for name, text in headers.items())
+    return _formatted(headers, {"model": model, "milliseconds": f"{tenths / 10_000:.4f}"})
+
+
+def _formatted(headers: dict[str, str], values: dict[str, str]) -> Headers:
+    """Fill in what stands in braces, which few headers have."""
+    return tuple(
+        [(name, text.format_map(values) if "{" in text else text) for name, text in headers.items()]
+    )
 
 
 def _header_text(text: str) -> str:

@@ -5,26 +5,24 @@ A file (`files/scenarios.py`) and Python build the same values. What a rule asks
 """
 
 from collections.abc import Iterator
-from itertools import count
+from functools import cached_property
+from itertools import chain
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
 from mockgpt.core.codes import Code, WarningCode
-from mockgpt.core.conditions import When, capture_names, condition_problems
-from mockgpt.core.entry import Entry, Place, Problem, did_you_mean, path_of
-from mockgpt.core.faults import fault_problems
+from mockgpt.core.conditions import When
+from mockgpt.core.entry import Entry, Place
 from mockgpt.core.limits import Limits
-from mockgpt.core.pace import Duration, pace_problems
-from mockgpt.core.replies import Defaults, Reply, attempts_of, reply_of
-from mockgpt.core.reply_problems import reply_problems
-from mockgpt.core.service import Service
+from mockgpt.core.pace import Duration
+from mockgpt.core.replies import SOURCES, Defaults, Reply, attempts_of, reply_of, vectors_of
 
 AfterLast = Literal["fail", "repeat", "cycle"]
 
 
-class Rule(Entry, frozen=True, kw_only=True):
+class Rule(Entry, frozen=True, kw_only=True, dict=True):  # for what is worked out once
     """A reply and when to give it."""
 
     id: Annotated[
@@ -45,6 +43,28 @@ class Rule(Entry, frozen=True, kw_only=True):
             description="What follows a list's last reply; default: fail, for a single reply repeat."
         ),
     ] = UNSET
+
+    @cached_property
+    def replies(self) -> tuple[Reply, ...]:
+        """Its replies, one for each call."""
+        listed = self.reply if isinstance(self.reply, tuple) else (self.reply,)
+        return tuple(map(reply_of, listed))
+
+    @cached_property
+    def sources(self) -> frozenset[str]:
+        """What its replies and their attempts take what they answer from: `say`, `vectors`."""
+        return frozenset(
+            key for one in self._attempts for key in SOURCES if getattr(one, key) is not UNSET
+        )
+
+    @cached_property
+    def vectors(self) -> tuple[int, ...]:
+        """For how many inputs replies have a vector each, where they have."""
+        return tuple(filter(None, map(vectors_of, self._attempts)))
+
+    @property
+    def _attempts(self) -> Iterator[Reply]:
+        return chain.from_iterable(map(attempts_of, self.replies))
 
 
 class Step(Entry, frozen=True, kw_only=True):
@@ -118,12 +138,6 @@ class Loaded(Struct, frozen=True):
     files: tuple[str, ...] = ()
 
 
-def replies_of(rule: Rule) -> tuple[Reply, ...]:
-    """Return a rule's replies, one for each call."""
-    listed = rule.reply if isinstance(rule.reply, tuple) else (rule.reply,)
-    return tuple(map(reply_of, listed))
-
-
 def steps_of(script: tuple[Step, ...]) -> Iterator[Step]:
     """Yield the single steps of a script, those of groups in their order."""
     for step in script:
@@ -173,7 +187,7 @@ def rule_of(step: Step) -> Rule:
 
 def reply_for(rule: Rule, call: int, attempt: int) -> Reply | None:
     """Return the reply to an attempt of a rule's call, both from 1; None past the list's end."""
-    replies = replies_of(rule)
+    replies = rule.replies
     after = rule.after_last
     if after is UNSET:
         after = "fail" if isinstance(rule.reply, tuple) else "repeat"
@@ -201,94 +215,3 @@ def due(script: tuple[Step, ...], met: frozenset[str]) -> tuple[Step, ...]:
         if not all(step.optional for step in left):
             break
     return tuple(found)
-
-
-def problems(scenario: Scenario, service: Service) -> Iterator[Problem]:
-    """Yield what the types alone cannot refuse, with its place in the scenario."""
-    if scenario.service != service.name:
-        wanted = f"the service that is served, '{service.name}'"
-        yield ("service",), f"expected {wanted}, found '{scenario.service}'"
-    for where, message in (
-        *pace_problems(scenario.defaults.pace),
-        *fault_problems(scenario.defaults.faults, service.presets),
-    ):
-        yield ("defaults", *where), message
-    seen: dict[str, str] = {}
-    for index, step in enumerate(scenario.script):
-        yield from _step_problems(step, ("script", index), service, seen, inner=False)
-    yield from _order_problems(scenario)
-    for index, rule in enumerate(scenario.rules):
-        place: Place = ("rules", index)
-        yield from _id_problems(rule.id, place, seen)
-        yield from condition_problems(rule.when, (*place, "when"))
-        if rule.reply == ():
-            yield (*place, "reply"), "expected a reply for each call, found an empty list"
-        for number, reply in enumerate(replies_of(rule)):
-            at = (*place, "reply", number) if isinstance(rule.reply, tuple) else (*place, "reply")
-            yield from reply_problems(reply, at, service, capture_names(rule.when))
-
-
-def file_problems(scenario: Scenario) -> Iterator[Problem]:
-    """Yield the entries that name a file: whoever sends a scenario may not have the disk read."""
-    for place, entry in entries_of(scenario):
-        if _names_file(entry.reply):
-            message = "expected no `file` in a scenario that is sent, found one; `say` its text"
-            yield (*place, "reply"), message
-
-
-def _names_file(reply: str | Reply | tuple[str | Reply, ...] | UnsetType) -> bool:
-    if isinstance(reply, tuple):
-        return any(map(_names_file, reply))
-    return isinstance(reply, Reply) and (reply.file is not UNSET or _names_file(reply.attempts))
-
-
-def _order_problems(scenario: Scenario) -> Iterator[Problem]:
-    """Yield what is `after` steps that are not there, or that can only come later."""
-    names = {step.id for step in steps_of(scenario.script) if step.id}
-    whole = numbered(scenario, count(1), count(1))
-    met: frozenset[str] = frozenset()
-    while more := {step.id for step in due(whole.script, met)}:
-        met |= more
-    for place, step in entries_of(whole):
-        if not isinstance(step, Step):
-            continue
-        unknown = [name for name in step.after if name not in names]
-        for name in unknown:
-            hint = did_you_mean(name, names)
-            yield (*place, "after"), f"expected ids of steps, found '{name}'{hint}"
-        if step.after and not unknown and step.id not in met:
-            found = ", ".join(step.after)
-            yield (*place, "after"), f"expected steps that may come before it, found {found}"
-
-
-def _id_problems(name: str, place: Place, seen: dict[str, str]) -> Iterator[Problem]:
-    if name in seen:
-        message = f"expected an id of its own, found '{name}', which is the id of {seen[name]}"
-        yield (*place, "id"), message
-    if name:
-        seen.setdefault(name, path_of(place))
-
-
-def _step_problems(
-    step: Step, place: Place, service: Service, seen: dict[str, str], *, inner: bool
-) -> Iterator[Problem]:
-    yield from _id_problems(step.id, place, seen)
-    if step.any_order is not UNSET:
-        if inner:
-            yield (*place, "any_order"), "expected a step, found a group within a group"
-        if step != Step(any_order=step.any_order):
-            yield place, "expected nothing beside `any_order`, found a step's keys"
-        if not step.any_order:
-            yield (*place, "any_order"), "expected steps, found an empty list"
-        for number, one in enumerate(step.any_order):
-            yield from _step_problems(one, (*place, "any_order", number), service, seen, inner=True)
-        return
-    if step.expect is UNSET:
-        yield place, "expected `expect` or `any_order`, found neither"
-    else:
-        yield from condition_problems(step.expect, (*place, "expect"))
-    if step.reply is UNSET:
-        yield place, "expected the key 'reply', found none"
-    else:
-        captures = () if step.expect is UNSET else capture_names(step.expect)
-        yield from reply_problems(reply_of(step.reply), (*place, "reply"), service, captures)

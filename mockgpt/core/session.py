@@ -7,13 +7,13 @@ what was sent.
 import re
 from collections import deque
 from contextlib import ExitStack
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from mockgpt.core import keys, responses, tokens, vectors
+from mockgpt.core import keys, responses, vectors
 from mockgpt.core.answers import Makings, make
 from mockgpt.core.calls import Attempt, Repetitions
 from mockgpt.core.decode import Decoded, decode
@@ -29,32 +29,42 @@ from mockgpt.core.replies import Raw
 from mockgpt.core.requests import Asked
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.service import Endpoint, Service
-from mockgpt.core.settings import Settings
+from mockgpt.core.settings import Settings, remembering
 from mockgpt.core.verdict import Finding, amiss, judged, unmet_steps, weighed
 
 _FINDINGS = 1_000
 _VECTORS = 256  # kept for texts that come again
+_PATHS = 64
+_KNOWN = ("at", "elapsed", "connection", "method", "path")  # of a request from its beginning
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
-    """A decided response, its record but for what will really be sent, and what its end concerns."""
+class Outcome(Struct, kw_only=True):
+    """A decided response, what is known of it for its record, and what its end concerns.
+
+    `facts` are fields of the `Exchange` to be, by their names: all but what will really be sent.
+    """
 
     session: "Session"
     plan: Plan
-    exchange: Exchange
+    facts: dict[str, Any]
     hidden: str = ""  # of a key, and not to be recorded
     attempt: Attempt | None = None
     granted: Granted | None = None
 
+    @property
+    def exchange(self) -> Exchange:
+        """What the record would be if nothing were sent."""
+        return Exchange(**self.facts)
 
-class _Case(Struct, frozen=True, kw_only=True):
+
+class _Case(Struct, kw_only=True):
     """A request on its way to an answer: what is known of it so far."""
 
     incoming: Incoming
     presented: tuple[str, ...]
     key: bytes  # of this one's draws
     manner: responses.Manner
-    exchange: Exchange
+    facts: dict[str, Any]
 
 
 class Session:
@@ -63,6 +73,7 @@ class Session:
     def __init__(self, name: str, loaded: Loaded, service: Service, settings: Settings) -> None:
         self.name = name
         self._service = service
+        self._find = lru_cache(maxsize=_PATHS)(partial(find, service=service))
         self.open(loaded, settings)
 
     def open(self, loaded: Loaded, settings: Settings) -> None:
@@ -71,11 +82,7 @@ class Session:
         self.closed = False
         self.loaded = loaded
         self._embed = lru_cache(maxsize=_VECTORS)(vectors.embed)
-        self._count = (
-            tokens.count
-            if settings.split is tokens.split
-            else lambda text: len(settings.split(text))
-        )
+        self._split = remembering(settings.split)
         self.reset()
 
     def load(self, loaded: Loaded) -> None:
@@ -121,12 +128,12 @@ class Session:
     def answer(self, incoming: Incoming, presented: tuple[str, ...]) -> Outcome:
         """Decide the response to a request with these API keys."""
         case = self._case(incoming, presented)
-        route = find(incoming.path, self._service)
+        route = self._find(incoming.path)
         error = refusal(incoming, route, presented, self.settings.api_keys, self._service)
         if error is not None:
             return self._refuse(case, error)
         assert route is not None, "an unknown path is a refusal"
-        case = _with(case, endpoint=route.endpoint.name)
+        case.facts["endpoint"] = route.endpoint.name
         if incoming.method == "OPTIONS":
             return self._outcome(
                 case, responses.preflight(incoming, route.endpoint, case.manner, case.key)
@@ -142,12 +149,12 @@ class Session:
             endpoint=route.endpoint,
             path_model=route.model,
             service=self._service,
-            count=self._count,
+            count=lambda text: len(self._split(text)),
             strict=self.settings.strict,
         )
         if not isinstance(decoded, Decoded):
             return self._refuse(case, *decoded)
-        case = _with(case, request=decoded.request, ignored=decoded.ignored)
+        case.facts |= {"request": decoded.request, "ignored": decoded.ignored}
         if self._quotas.limited:
             return self._limited(case, decoded, route.endpoint)
         return self._reply(case, decoded, route.endpoint)
@@ -158,29 +165,23 @@ class Session:
 
     def fail(self, incoming: Incoming, bug: Exception) -> Outcome:
         """Answer a request that mockgpt itself failed on, and keep the bug for the test."""
-        exchange = replace(
-            self.begun(incoming).exchange, error="mockgpt_bug", message=repr(bug), bug=bug
-        )
-        return Outcome(session=self, plan=responses.failed(repr(bug)[:200]), exchange=exchange)
+        failed = {"error": "mockgpt_bug", "message": repr(bug), "bug": bug}
+        plan = responses.failed(repr(bug)[:200])
+        return Outcome(session=self, plan=plan, facts=self._facts(incoming) | failed)
 
     def begun(self, incoming: Incoming) -> Outcome:
         """Return what there is to record of a request that nothing is decided of yet."""
-        exchange = Exchange(
-            session=self.name,
-            at=incoming.at,
-            elapsed=incoming.elapsed,
-            connection=incoming.connection,
-            method=incoming.method,
-            path=incoming.path,
-        )
-        return Outcome(session=self, plan=iter(()), exchange=exchange)
+        return Outcome(session=self, plan=iter(()), facts=self._facts(incoming))
+
+    def _facts(self, incoming: Incoming) -> dict[str, Any]:
+        return {"session": self.name} | {name: getattr(incoming, name) for name in _KNOWN}
 
     def record(self, outcome: Outcome, sent: Sent | None) -> Exchange:
         """Append a finished exchange to the journal: the only place that does."""
         number = self.journal.dropped + len(self.journal) + 1
         if sent is not None and outcome.hidden:
             sent = replace(sent, body=sent.body.replace(outcome.hidden.encode(), b"***"))
-        exchange = replace(outcome.exchange, sent=sent, number=number)
+        exchange = Exchange(**outcome.facts, sent=sent, number=number)
         if outcome.attempt is not None:
             self.play.calls.ended(exchange.content, outcome.attempt, sent, exchange.ended)
         if outcome.granted is not None:
@@ -198,47 +199,47 @@ class Session:
         """
         content = draw(0, incoming.method, incoming.path, incoming.query, incoming.body, size=16)
         count = incoming.headers.get("x-stainless-retry-count", "0")
-        exchange = replace(
-            self.begun(incoming).exchange,
-            retries=int(count) if re.fullmatch("[0-9]{1,9}", count) else 0,
-            headers=keys.without_secrets(incoming.headers),
-            body=incoming.body,
-            content=content,
-            key=keys.fingerprint(keys.decisive(presented, self.settings.api_keys)),
-        )
+        told = {
+            "retries": int(count) if re.fullmatch("[0-9]{1,9}", count) else 0,
+            "headers": keys.without_secrets(incoming.headers),
+            "body": incoming.body,
+            "content": content,
+            "key": keys.fingerprint(keys.decisive(presented, self.settings.api_keys)),
+        }
         return _Case(
             incoming=incoming,
             presented=presented,
             key=draw(0, self.name, content, self._repetitions.count(content)),
             manner=self._manner,
-            exchange=exchange,
+            facts=self._facts(incoming) | told,
         )
 
     def _outcome(self, case: _Case, plan: Plan) -> Outcome:
-        return Outcome(session=self, plan=plan, exchange=case.exchange)
+        return Outcome(session=self, plan=plan, facts=case.facts)
 
     def _refuse(self, case: _Case, *errors: ApiError) -> Outcome:
         plan, message = responses.refused(errors, case.manner, case.key)
         hidden = str(errors[0].values.get("key", ""))  # not even the ends of a key are recorded
         if hidden:
             message = message.replace(hidden, "***")
-        case = _with(case, error=errors[0].name, message=message)
-        return replace(self._outcome(case, plan), hidden=hidden)
+        case.facts |= {"error": errors[0].name, "message": message}
+        return Outcome(session=self, plan=plan, facts=case.facts, hidden=hidden)
 
     def _limited(self, case: _Case, decoded: Decoded, endpoint: Endpoint) -> Outcome:
         """Answer a request that its key's limits admit; tell on every response what is left."""
         at = case.incoming.elapsed
         most = getattr(decoded.request, "max_tokens", None) or 0
         needed = sum(decoded.prompt_tokens) + most
-        granted = self._quotas.of(case.exchange.key, at)
+        granted = self._quotas.of(case.facts["key"], at)
         refused_by = granted.admit(needed, at)
-        case = replace(case, manner=replace(case.manner, headers=granted.headers(at)))
+        case.manner = replace(case.manner, headers=granted.headers(at))
         if refused_by is not None:
-            error = refusal_error(refused_by, decoded.model.name)
-            return self._refuse(_with(case, limit=refused_by.limit), error)
+            case.facts["limit"] = refused_by.limit
+            return self._refuse(case, refusal_error(refused_by, decoded.model.name))
         with ExitStack() as undo:  # a bug on the way must not hold a place for ever
             undo.callback(granted.release, 0)
-            outcome = replace(self._reply(case, decoded, endpoint), granted=granted)
+            outcome = self._reply(case, decoded, endpoint)
+            outcome.granted = granted
             undo.pop_all()
         return outcome
 
@@ -249,12 +250,13 @@ class Session:
             headers=case.incoming.headers,
             api_keys=case.presented,
         )
-        retries = case.exchange.retries
-        attempt = self.play.attempt(case.exchange.content, retries, asked, case.incoming.elapsed)
+        content, retries = case.facts["content"], case.facts["retries"]
+        attempt = self.play.attempt(content, retries, asked, case.incoming.elapsed)
         if isinstance(attempt, ApiError):
             return self._refuse(case, attempt)
         outcome = self._reply_to(attempt, case, decoded, asked, endpoint=endpoint)
-        return replace(outcome, attempt=attempt)
+        outcome.attempt = attempt
+        return outcome
 
     def _reply_to(
         self, attempt: Attempt, case: _Case, decoded: Decoded, asked: Asked, *, endpoint: Endpoint
@@ -263,11 +265,11 @@ class Session:
         reply = self.play.reply(attempt)
         if isinstance(reply, ApiError):
             return self._refuse(case, reply)
-        case = _with(case, **self.play.record(attempt))
+        case.facts |= self.play.record(attempt)
         makings = Makings(
             seed=self.seed,
             created=int(case.incoming.at),
-            split=self.settings.split,
+            split=self._split,
             embed=self._embed,
             defaults=self.loaded.scenario.defaults,
             call=attempt.call,
@@ -281,10 +283,10 @@ class Session:
         elif isinstance(answer, Raw):
             outcome = self._outcome(case, responses.verbatim(answer))
         else:
-            case = _with(case, usage=answer.usage)
+            case.facts["usage"] = answer.usage
             plan = responses.answered(decoded, endpoint, answer, case.manner, case.key)
             outcome = self._outcome(case, plan)
-        plan, faults = responses.disturbed(
+        outcome.plan, outcome.facts["faults"] = responses.disturbed(
             outcome.plan,
             reply,
             attempt,
@@ -292,9 +294,4 @@ class Session:
             manner=case.manner,
             key=case.key,
         )
-        return replace(outcome, plan=plan, exchange=replace(outcome.exchange, faults=faults))
-
-
-def _with(case: _Case, **known: Any) -> _Case:
-    """Return a case of which more is known for its record."""
-    return replace(case, exchange=replace(case.exchange, **known))
+        return outcome

@@ -1,11 +1,22 @@
 """How a session behaves: the command line's options, as values."""
 
+from functools import lru_cache
+
 from msgspec import Struct
 
 from mockgpt.core import tokens
 from mockgpt.core.answers import Split
 from mockgpt.core.playing import OnMiss
 from mockgpt.core.service import Dialect
+
+_TEXTS, _SHORT = 1_024, 2_048  # texts that are kept in tokens, and their characters at most
+
+
+@lru_cache(maxsize=8)
+def remembering(split: Split) -> Split:
+    """Return what splits like another, short texts once: roles, prompts and replies come again."""
+    once = lru_cache(maxsize=_TEXTS)(split)
+    return lambda text: once(text) if len(text) <= _SHORT else split(text)
 
 
 class Settings(Struct, frozen=True, kw_only=True):

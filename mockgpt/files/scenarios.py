@@ -16,7 +16,8 @@ from mockgpt.core.entry import Place, path_of
 from mockgpt.core.limits import Limits
 from mockgpt.core.lint import lint
 from mockgpt.core.replies import Defaults
-from mockgpt.core.scenario import Loaded, Scenario, entries_of, file_problems, numbered, problems
+from mockgpt.core.scenario import Loaded, Scenario, entries_of, numbered
+from mockgpt.core.scenario_problems import file_problems, problems
 from mockgpt.core.service import Service
 from mockgpt.files.documents import (
     Complaint,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mockgpt.core.conditions import Range, TextMatch, When, capture_names, condition_problems
+from mockgpt.core.conditions import Range, TextMatch, When, condition_problems
 from mockgpt.core.entry import path_of
 
 REGEX = (
@@ -138,4 +138,4 @@ def test_names_of_captures_are_those_of_all_branches_but_not():
         all_=(When(body={"x": {"$any": [{"$matches": "(?P<d>.)"}, 1]}}),),
         not_=When(text=TextMatch(matches="(?P<e>.)")),
     )
-    assert capture_names(when) == {"a", "b", "c", "d"}
+    assert when.capture_names == {"a", "b", "c", "d"}

@@ -9,7 +9,7 @@ from mockgpt import MockGPT
 from mockgpt.core.conditions import TextMatch, When
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.replies import Reply
-from mockgpt.core.scenario import Rule, Scenario, replies_of
+from mockgpt.core.scenario import Rule, Scenario
 from mockgpt.files.documents import ScenarioError
 from mockgpt.files.scenarios import load_scenarios, shipped
 from mockgpt.files.services import load_service
@@ -186,7 +186,7 @@ def test_a_scenario_file_becomes_its_value(service, tmp_path):
         reply="2023-06-17",
     )
     assert second.id == "b"
-    assert replies_of(first) == (Reply(say="2023-06-17"),)
+    assert first.replies == (Reply(say="2023-06-17"),)
 
 
 def test_several_scenarios_become_one_in_order(service):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockgpt.core.conditions import Range, TextMatch, When, capture_names
+from mockgpt.core.conditions import Range, TextMatch, When
 from mockgpt.core.differences import Difference, differences
 from mockgpt.core.matching import Choice, Miss, choose, explained, meant_for
 from mockgpt.core.replies import Edges, Filler, Reply
@@ -313,7 +313,7 @@ CAPTURES = [
 def test_an_answer_is_meant_for_the_texts_that_meet_its_conditions(when, request_, captures):
     assert differences(when, asked(request_)) == ()
     assert meant_for(when, asked(request_)) == captures
-    assert all(capture_names(when) == found.keys() for found in captures if found is not None)
+    assert all(when.capture_names == found.keys() for found in captures if found is not None)
 
 
 # --- laws

@@ -3,7 +3,8 @@
 import pytest
 from msgspec import convert
 
-from mockgpt.core.scenario import Scenario, due, problems
+from mockgpt.core.scenario import Scenario, due
+from mockgpt.core.scenario_problems import problems
 from mockgpt.files.services import load_service
 
 PLAN = [

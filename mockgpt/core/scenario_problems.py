@@ -1,0 +1,106 @@
+"""What the types of the scenario language cannot refuse: ids, orders, files, what replies go with what."""
+
+from collections.abc import Iterator
+from itertools import count
+
+from msgspec import UNSET, UnsetType
+
+from mockgpt.core.conditions import condition_problems
+from mockgpt.core.entry import Place, Problem, did_you_mean, path_of
+from mockgpt.core.faults import fault_problems
+from mockgpt.core.pace import pace_problems
+from mockgpt.core.replies import Reply, reply_of
+from mockgpt.core.reply_problems import reply_problems
+from mockgpt.core.scenario import Scenario, Step, due, entries_of, numbered, steps_of
+from mockgpt.core.service import Service
+
+
+def problems(scenario: Scenario, service: Service) -> Iterator[Problem]:
+    """Yield what the types alone cannot refuse, with its place in the scenario."""
+    if scenario.service != service.name:
+        wanted = f"the service that is served, '{service.name}'"
+        yield ("service",), f"expected {wanted}, found '{scenario.service}'"
+    for where, message in (
+        *pace_problems(scenario.defaults.pace),
+        *fault_problems(scenario.defaults.faults, service.presets),
+    ):
+        yield ("defaults", *where), message
+    seen: dict[str, str] = {}
+    for index, step in enumerate(scenario.script):
+        yield from _step_problems(step, ("script", index), service, seen, inner=False)
+    yield from _order_problems(scenario)
+    for index, rule in enumerate(scenario.rules):
+        place: Place = ("rules", index)
+        yield from _id_problems(rule.id, place, seen)
+        yield from condition_problems(rule.when, (*place, "when"))
+        if rule.reply == ():
+            yield (*place, "reply"), "expected a reply for each call, found an empty list"
+        for number, reply in enumerate(rule.replies):
+            at = (*place, "reply", number) if isinstance(rule.reply, tuple) else (*place, "reply")
+            yield from reply_problems(reply, at, service, rule.when.capture_names)
+
+
+def file_problems(scenario: Scenario) -> Iterator[Problem]:
+    """Yield the entries that name a file: whoever sends a scenario may not have the disk read."""
+    for place, entry in entries_of(scenario):
+        if _names_file(entry.reply):
+            message = "expected no `file` in a scenario that is sent, found one; `say` its text"
+            yield (*place, "reply"), message
+
+
+def _names_file(reply: str | Reply | tuple[str | Reply, ...] | UnsetType) -> bool:
+    if isinstance(reply, tuple):
+        return any(map(_names_file, reply))
+    return isinstance(reply, Reply) and (reply.file is not UNSET or _names_file(reply.attempts))
+
+
+def _order_problems(scenario: Scenario) -> Iterator[Problem]:
+    """Yield what is `after` steps that are not there, or that can only come later."""
+    names = {step.id for step in steps_of(scenario.script) if step.id}
+    whole = numbered(scenario, count(1), count(1))
+    met: frozenset[str] = frozenset()
+    while more := {step.id for step in due(whole.script, met)}:
+        met |= more
+    for place, step in entries_of(whole):
+        if not isinstance(step, Step):
+            continue
+        unknown = [name for name in step.after if name not in names]
+        for name in unknown:
+            hint = did_you_mean(name, names)
+            yield (*place, "after"), f"expected ids of steps, found '{name}'{hint}"
+        if step.after and not unknown and step.id not in met:
+            found = ", ".join(step.after)
+            yield (*place, "after"), f"expected steps that may come before it, found {found}"
+
+
+def _id_problems(name: str, place: Place, seen: dict[str, str]) -> Iterator[Problem]:
+    if name in seen:
+        message = f"expected an id of its own, found '{name}', which is the id of {seen[name]}"
+        yield (*place, "id"), message
+    if name:
+        seen.setdefault(name, path_of(place))
+
+
+def _step_problems(
+    step: Step, place: Place, service: Service, seen: dict[str, str], *, inner: bool
+) -> Iterator[Problem]:
+    yield from _id_problems(step.id, place, seen)
+    if step.any_order is not UNSET:
+        if inner:
+            yield (*place, "any_order"), "expected a step, found a group within a group"
+        if step != Step(any_order=step.any_order):
+            yield place, "expected nothing beside `any_order`, found a step's keys"
+        if not step.any_order:
+            yield (*place, "any_order"), "expected steps, found an empty list"
+        for number, one in enumerate(step.any_order):
+            yield from _step_problems(one, (*place, "any_order", number), service, seen, inner=True)
+        return
+    if step.expect is UNSET:
+        yield place, "expected `expect` or `any_order`, found neither"
+    else:
+        yield from condition_problems(step.expect, (*place, "expect"))
+    if step.reply is UNSET:
+        yield place, "expected the key 'reply', found none"
+    else:
+        captures = () if step.expect is UNSET else step.expect.capture_names
+        yield from reply_problems(reply_of(step.reply), (*place, "reply"), service, captures)
