@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+pytest.register_assert_rewrite("wire")
+
 ROOT = Path(__file__).parent.parent
 
 
