@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http import HttpVersion10, HttpVersion11
+from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage
 from aiohttp.http_exceptions import (
     BadHttpMessage,
     BadHttpMethod,
@@ -119,8 +119,7 @@ class Connection(RequestHandler):
         elif self._head_since is None and not in_body and data.strip(b"\r\n"):
             self._head_since = self._heard  # RFC 9112, 2.2: empty lines before it are nothing
         for index, (message, _) in enumerate(self._messages):
-            if not isinstance(message, _ErrInfo) and message.version not in _VERSIONS:
-                error = _VersionError("unsupported HTTP version")
+            if not isinstance(message, _ErrInfo) and (error := _refusal(message)) is not None:
                 self._messages[index] = (_ErrInfo(400, error, error.message), EMPTY_PAYLOAD)
         if self._messages and isinstance(last := self._messages[-1][0], _ErrInfo):
             self._break(_reason(last.exc))
@@ -240,6 +239,19 @@ def _wake(waiter: asyncio.Future[None]) -> None:
 
 
 _VERSIONS = (HttpVersion10, HttpVersion11)
+
+
+def _refusal(message: RawRequestMessage) -> HttpProcessingError | None:
+    """Return what aiohttp lets pass: other versions, and framing that is read in several ways.
+
+    Only `chunked` has one reading, and only in HTTP/1.1 (RFC 9112, section 6.1).
+    """
+    if message.version not in _VERSIONS:
+        return _VersionError("unsupported HTTP version")
+    coding = message.headers.get("transfer-encoding")
+    if coding is None or (coding.lower() == "chunked" and message.version == HttpVersion11):
+        return None
+    return InvalidHeader("Transfer-Encoding")
 
 
 def _reason(error: BaseException) -> str:

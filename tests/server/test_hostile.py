@@ -716,6 +716,13 @@ MALFORMED = {
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"0\r\n\r\n"
     ),
+    "length and an empty transfer encoding": (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: \r\n\r\nhello"
+    ),
+    "a transfer encoding before chunks": (
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n"
+    ),
+    "chunks of HTTP/1.0": b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "unknown transfer encoding": (
         b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: foo\r\n\r\nhello"
     ),
@@ -733,6 +740,9 @@ MALFORMED = {
     + b"".join(b"x-%d: 1\r\n" % n for n in range(200))
     + b"\r\n",
     "header of 9 KB": b"GET / HTTP/1.1\r\nHost: x\r\nfoo: " + b"a" * 9_000 + b"\r\n\r\n",
+    "header of 1 MB": b"GET / HTTP/1.1\r\nHost: x\r\nfoo: " + b"a" * 2**20 + b"\r\n\r\n",
+    "100,000 headers": b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 100_000 + b"\r\n",
+    "line ends of 1 MB": b"\r\n" * 2**19 + b"x",
     "name of 9 KB": b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a" * 9_000 + b": x\r\n\r\n",
     "path of 9,000 characters": b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
     "raw bytes in the path": b"GET /v1/\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -759,7 +769,7 @@ MALFORMED = {
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
 def test_malformed_http(client, data):
     with client.connect() as wire:
-        wire.send(data)
+        wire.offer(data)
         response = wire.answer()
         client.check_shape(response)
         assert response.status in {400, 431, 414}
@@ -800,7 +810,7 @@ def test_malformed_headers_do_not_leak_keys(client, name, tail):
 def test_the_reason_of_a_refusal_is_bounded(client):
     for data in MALFORMED.values():
         with client.connect() as wire:
-            wire.send(data)
+            wire.offer(data)
             assert len(wire.answer().body) < 1_500
 
 
