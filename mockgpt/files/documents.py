@@ -47,7 +47,9 @@ class Complaint(Struct, frozen=True):
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}:{self.column}"
         warning = f"warning {self.code}" if self.code else ""
-        return ": ".join(part for part in (place, self.path, warning, self.message) if part)
+        line = ": ".join(part for part in (place, self.path, warning, self.message) if part)
+        # A key may have line ends in it, or what a terminal obeys.
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
 
 
 class ScenarioError(Exception):
