@@ -1,4 +1,4 @@
-"""The control API's description as OpenAPI 3.1, derived from its table and its types."""
+"""All that is served as OpenAPI 3.1: the control API by its table and types, the service by its data."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,13 +7,15 @@ import msgspec
 
 from mockgpt import __version__
 from mockgpt.core.scenario import Scenario
+from mockgpt.core.service import Service
 from mockgpt.server.control import JSON, ROOT, YAML, Operation
 from mockgpt.server.parameters import REFERENCE
+from mockgpt.server.service_openapi import service_components, service_paths
 from mockgpt.server.views import ErrorView
 
 
-def described(operations: Iterable[Operation]) -> dict[str, Any]:
-    """Return the description of operations."""
+def described(operations: Iterable[Operation], service: Service) -> dict[str, Any]:
+    """Return the description of operations and of the imitated service."""
     rows = list(operations)
     types = [kind for row in rows for kind in (row.parameters, row.body, row.result)]
     schemas, components = msgspec.json.schema_components(
@@ -30,11 +32,15 @@ def described(operations: Iterable[Operation]) -> dict[str, Any]:
         components.pop(row.parameters.__name__, None)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "mockgpt's control API", "version": __version__},
-        "paths": paths,
+        "info": {"title": f"mockgpt as {service.title}", "version": __version__},
+        "paths": {**service_paths(service), **paths},
         "components": {
-            "schemas": components,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {**service_components(service), **components},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "api_key": {"type": "apiKey", "in": "header", "name": "api-key"},
+            },
         },
         "security": [{}, {"token": []}],
     }

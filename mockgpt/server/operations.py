@@ -191,9 +191,8 @@ def advance_clock(call: Call[Nothing, Advance]) -> ClockView:
 
 
 def openapi(call: Call[Nothing, None]) -> dict[str, Any]:
-    """Describe these operations as OpenAPI 3.1."""
-    del call
-    return described(OPERATIONS)
+    """Describe these operations and the imitated service's endpoints as OpenAPI 3.1."""
+    return described(OPERATIONS, call.of.engine.service)
 
 
 OPERATIONS = (

@@ -15,10 +15,12 @@ from mockgpt import MockGPT
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.plan import Head
 from mockgpt.files.scenarios import shipped
-from mockgpt.server.control import refusal
+from mockgpt.files.services import load_service
+from mockgpt.server.control import ROOT, refusal
+from mockgpt.server.openapi import described
 from mockgpt.server.operations import OPERATIONS, merged
 
-DESCRIPTION = json.loads(msgspec.json.encode(OPERATIONS[-1].act(None)))
+DESCRIPTION = json.loads(msgspec.json.encode(described(OPERATIONS, load_service("pgpt"))))
 TWO = {"name": "two", "rules": [{"reply": ["one", "two", "three"]}]}
 
 
@@ -748,9 +750,10 @@ def test_the_description_is_whole_openapi(controls):
     assert controls.ok("GET", "/openapi.json") == DESCRIPTION
     assert DESCRIPTION["openapi"] == "3.1.0"
     assert set(DESCRIPTION["info"]) == {"title", "version"}
-    operations = [op for item in DESCRIPTION["paths"].values() for op in item.values()]
+    controls = {p: item for p, item in DESCRIPTION["paths"].items() if p.startswith(ROOT)}
+    operations = [op for item in controls.values() for op in item.values()]
     assert len(operations) == len(OPERATIONS) == len({op["operationId"] for op in operations})
-    for path, item in DESCRIPTION["paths"].items():
+    for path, item in controls.items():
         for method, operation in item.items():
             in_path = [p["name"] for p in operation["parameters"] if p["in"] == "path"]
             assert in_path == re.findall(r"{(\w+)}", path)

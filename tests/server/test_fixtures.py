@@ -1,10 +1,12 @@
 """The golden files of fixtures/: the same bytes from the engine alone and through a real socket."""
 
 import http.client
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 
 from mockgpt import MockGPT
 from mockgpt.core.exchange import Incoming
@@ -12,9 +14,11 @@ from mockgpt.core.plan import Data, Head
 from mockgpt.core.scenario import Scenario
 from mockgpt.files.services import load_service
 from mockgpt.mock import FROZEN, build
+from mockgpt.server.openapi import described
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CASES = sorted(path.parent for path in FIXTURES.glob("*/*/request.json"))
+DESCRIPTION = msgspec.to_builtins(described((), load_service("pgpt")))
 ENDINGS = {"text/event-stream": "sse", "application/json": "json", "text/html": "html"}
 
 
@@ -117,6 +121,36 @@ def test_socket_sends_the_golden_bytes(folder):
         assert response.headers[key] == value
     (reply,) = (path for path in folder.glob("reply.*") if path.suffix != ".head")
     assert body == reply.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "folder", [c for c in CASES if (c / "reply.json").exists() and not read(c).trouble], ids=name
+)
+def test_the_golden_bytes_are_as_the_service_is_described(folder):
+    case = read(folder)
+    status = (folder / "reply.head").read_text("utf-8")[:3]
+    asked = case.path.partition("?")[0]
+    item = next(
+        (
+            item
+            for pattern, item in DESCRIPTION["paths"].items()
+            if re.fullmatch(re.sub(r"{\w+}", "[^/]+", pattern), asked)
+        ),
+        {},
+    )
+    operation = item.get(case.method.lower())
+    if status != "200":
+        promised = {"$ref": "#/components/schemas/service_error"}
+    else:
+        promised = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        if "requestBody" in operation:
+            content = operation["requestBody"]["content"]["application/json"]
+            check(content["schema"], msgspec.json.decode(case.body))
+    check(promised, msgspec.json.decode((folder / "reply.json").read_bytes()))
+
+
+def check(schema, value):
+    Draft202012Validator({**schema, "components": DESCRIPTION["components"]}).validate(value)
 
 
 def test_every_error_of_the_catalogue_has_a_golden_file_in_every_dialect():
