@@ -1,9 +1,9 @@
 """Laws of decoding, tried on bodies that nobody would write: never an exception, always a reason."""
 
 import json
-import string
 
 import pytest
+from fuzz.strategies import BODIES, ENDPOINTS, MODELS, SERVICE, anything, bodies, mostly
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,12 +15,8 @@ from mockgpt.core.exchange import Incoming
 from mockgpt.core.plan import Data, End, Head
 from mockgpt.core.scenario import Loaded, Scenario
 from mockgpt.core.settings import Settings
-from mockgpt.files.services import load_service
 
-SERVICE = load_service("pgpt")
 DIALECTS = ("openai", "azure", "fastapi")
-ENDPOINTS = ("chat", "completions", "embeddings")
-MODELS = (*SERVICE.models, "gpt-35-turbo", "silu", "gpt-5", "")
 
 laws = settings(
     max_examples=40,
@@ -29,97 +25,6 @@ laws = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 
-# --- strategies
-
-anything = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.integers(min_value=-(10**400), max_value=10**400)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
-    ),
-    max_leaves=8,
-)
-words = st.text(max_size=30)
-names = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=64)
-
-
-def mostly(right, wrong=anything):
-    """Draw what is right three times in four."""
-    return st.one_of(right, right, right, wrong)
-
-
-parts = st.lists(
-    st.fixed_dictionaries({"type": st.just("text"), "text": words}), min_size=1, max_size=3
-)
-messages = st.lists(
-    st.fixed_dictionaries(
-        {"role": st.sampled_from(["system", "user", "assistant"]), "content": words | parts},
-        optional={"name": st.none() | names, "x": mostly(st.none())},
-    ),
-    min_size=1,
-    max_size=4,
-)
-token_ids = st.lists(st.integers(0, 100_000), min_size=1, max_size=4)
-texts = (
-    st.text(min_size=1, max_size=30)
-    | st.lists(st.text(min_size=1, max_size=10), min_size=1, max_size=4)
-    | token_ids
-    | st.lists(token_ids, min_size=1, max_size=3)
-)
-generation = {
-    "model": mostly(st.sampled_from(MODELS)),
-    "temperature": mostly(st.none() | st.floats(0, 2) | st.sampled_from([0, 1, 2])),
-    "stream": mostly(st.none() | st.booleans()),
-    "max_tokens": mostly(st.none() | st.integers(1, 50) | st.sampled_from([1.0, 5.0])),
-    "max_completion_tokens": mostly(st.none() | st.integers(1, 50)),
-    "stream_options": mostly(
-        st.none() | st.fixed_dictionaries({}, optional={"include_usage": st.none() | st.booleans()})
-    ),
-}
-
-
-def unsupported(endpoint):
-    """Draw parameters that are not acted on: at their defaults, and otherwise."""
-    documented = SERVICE.endpoints[endpoint].unsupported
-    drawn = {name: mostly(st.just(value)) for name, value in documented.items()}
-    return st.fixed_dictionaries({}, optional={**drawn, "something_new": anything})
-
-
-def merged(first, second):
-    return st.builds(lambda one, other: {**one, **other}, first, second)
-
-
-BODIES = {
-    "chat": merged(
-        st.fixed_dictionaries({"messages": mostly(messages)}, optional=generation),
-        unsupported("chat"),
-    ),
-    "completions": merged(
-        st.fixed_dictionaries(
-            {"model": mostly(st.just("gpt-3.5-turbo")), "prompt": mostly(texts)},
-            optional={k: v for k, v in generation.items() if k != "model"},
-        ),
-        unsupported("completions"),
-    ),
-    "embeddings": merged(
-        st.fixed_dictionaries(
-            {"model": mostly(st.just("silu")), "input": mostly(texts)},
-            optional={"encoding_format": mostly(st.none() | st.sampled_from(["float", "base64"]))},
-        ),
-        unsupported("embeddings"),
-    ),
-}
-# Not only documents: what a JSON text may be with a few bytes cut, doubled or flipped.
-damaged = st.builds(
-    lambda body, at, junk: json.dumps(body).encode()[:at] + junk + json.dumps(body).encode()[at:],
-    st.one_of(*BODIES.values()),
-    st.integers(0, 200),
-    st.binary(min_size=1, max_size=4),
-)
 content_types = st.none() | st.just("application/json") | st.text(max_size=20)
 
 
@@ -187,8 +92,9 @@ def check_decoded_or_refused(result):
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @laws
-@given(body=st.binary() | damaged, content_type=content_types)
-def test_any_bytes(endpoint, strict, body, content_type):
+@given(data=st.data(), content_type=content_types)
+def test_any_bytes(endpoint, strict, data, content_type):
+    body = data.draw(bodies(endpoint))
     check_decoded_or_refused(decoded(body, endpoint, strict=strict, content_type=content_type))
 
 

