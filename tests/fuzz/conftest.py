@@ -15,17 +15,17 @@ from mockgpt.core.exchange import Exchange
 # Of each target: cases of the default run, which are always the same, and of `-m long`, which are
 # drawn anew. The long ones come to more than 100,000.
 CASES = {
-    "bodies": (60, 40_000),
-    "heads": (60, 20_000),
+    "bodies": (40, 30_000),
+    "heads": (50, 20_000),
     "control": (40, 10_000),
-    "streams of bytes": (40, 8_000),
+    "streams of bytes": (25, 8_000),
     "segments": (5, 2_000),
-    "smuggling": (60, 6_000),
-    "the description": (10, 2_000),
+    "smuggling": (50, 10_000),
+    "the description": (6, 2_000),
     "scenarios, one change away": (15, 4_000),
     "scenarios of any data": (15, 3_000),
     "scenarios of any text": (20, 3_000),
-    "tokens": (30, 15_000),
+    "tokens": (30, 20_000),
 }
 
 

@@ -93,9 +93,11 @@ generation = {
 
 def unsupported(endpoint):
     """Draw parameters that are not acted on: at their defaults, and otherwise."""
-    documented = SERVICE.endpoints[endpoint].unsupported
-    drawn = {name: mostly(st.just(value)) for name, value in documented.items()}
-    return st.fixed_dictionaries({}, optional={**drawn, "something_new": anything})
+    harmless = {**SERVICE.endpoints[endpoint].unsupported, "something_new": None}
+    drawn = st.tuples(st.sampled_from(list(harmless)), st.booleans(), anything)
+    return st.lists(drawn, max_size=3).map(
+        lambda found: {name: harmless[name] if plain else other for name, plain, other in found}
+    )
 
 
 def merged(first, second):
