@@ -50,9 +50,9 @@ class Response(NamedTuple):
 class Wire:
     """One connection, by a client that says exactly what it is told."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float = _PATIENCE) -> None:
         host, port = url.removeprefix("http://").split(":")
-        self._socket = socket.create_connection((host, int(port)), _PATIENCE)
+        self._socket = socket.create_connection((host, int(port)), patience)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._held = bytearray()
 

@@ -28,6 +28,8 @@ CASES = {
     "tokens": (30, 20_000),
 }
 
+PATIENCE = 30  # seconds until a case hangs: long runs share their machine
+
 
 class Target:
     """A server under fire: the connection that is tried, and another that must not notice."""
@@ -36,7 +38,7 @@ class Target:
         self.exchanges: list[Exchange] = []
         self.mock = MockGPT(*scenarios, observer=self.exchanges.append, **options).start()
         self.loud: list[logging.LogRecord] = []
-        self._witness = Wire(self.mock.url)
+        self._witness = Wire(self.mock.url, PATIENCE)
 
     def close(self) -> None:
         self._witness.close()
@@ -60,7 +62,7 @@ class Target:
         """
         answers: list[Response] = []
         kinds = iter(methods)
-        with Wire(self.mock.url) as wire:
+        with Wire(self.mock.url, PATIENCE) as wire:
             for segment in segments:
                 wire.offer(segment)
             if not complete:
