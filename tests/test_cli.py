@@ -320,6 +320,23 @@ def test_the_control_token_is_an_option_and_never_shown(start):
     assert "sesame" not in "".join(process.communicate(timeout=20))
 
 
+@pytest.mark.parametrize(("more", "status"), [((), 403), (("--control-token", "t"), 200)])
+def test_listening_beyond_this_machine_is_warned_of(more, status):
+    command = [sys.executable, "-m", "mockgpt", "serve", "-q", "--listen", "0.0.0.0:0", *more]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        port = int(re.search(r":(\d+)$", process.stdout.readline())[1])
+        response, data = ask(port, {"advance": 1}, "/_mockgpt/clock", authorization="Bearer t")
+        assert response.status == status, data
+        process.terminate()
+        assert process.communicate(timeout=20)[1] == (
+            f"warning: http://0.0.0.0:{port} is reached from other machines, and answers whoever "
+            "asks; listen on\n127.0.0.1 unless that is meant. Without --control-token nobody may "
+            "use /_mockgpt/ there.\n"
+        )
+
+
 def test_every_option_is_a_variable_too(start):
     _, port = start(
         MOCKGPT_ERRORS="azure", MOCKGPT_API_KEY="one two", MOCKGPT_STRICT="1", MOCKGPT_SEED="5",

@@ -95,12 +95,14 @@ def command(
 async def _serve(
     handler: "Handler", listener: socket.socket, watched: "Watch | None", *, key: str, quiet: bool
 ) -> None:
-    from mockgpt.server.run import serving, url_of
+    from mockgpt.server.run import is_exposed, serving, url_of
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         # Not loop.add_signal_handler: Windows has none.
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    if is_exposed(listener):
+        click.echo(_EXPOSED.format(url=url_of(listener)), err=True)
     async with serving(handler, listener):
         _print_banner(
             url_of(listener), handler.engine.default.loaded.scenario.name, key=key, quiet=quiet
@@ -136,6 +138,10 @@ def _print_banner(url: str, scenario: str, *, key: str, quiet: bool) -> None:
         first if quiet else _BANNER.format(first=first, variables=variables, url=url, key=key)
     )
 
+
+_EXPOSED = """\
+warning: {url} is reached from other machines, and answers whoever asks; listen on
+127.0.0.1 unless that is meant. Without --control-token nobody may use /_mockgpt/ there."""
 
 _BANNER = """\
 {first}

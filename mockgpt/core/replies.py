@@ -133,7 +133,10 @@ class Reply(Entry, frozen=True, kw_only=True):
         ),
     ] = UNSET
     file: Annotated[
-        str | UnsetType, Meta(description="The text of a file; its path is relative to this one's.")
+        str | UnsetType,
+        Meta(
+            description="The text of a file in this one's folder or below; its path is relative to that."
+        ),
     ] = UNSET
     filler: Annotated[
         Filler | UnsetType, Meta(description="Seeded prose in the prompt's own language.")

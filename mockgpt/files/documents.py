@@ -3,6 +3,7 @@
 Read with a safe loader's scanner and resolver; duplicate keys are refused, and a date is text.
 """
 
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,8 +17,11 @@ from mockgpt.files.typed import Violation, shown, violations
 Position = tuple[int, int]  # line and column, from 1
 T = TypeVar("T")
 
+_LARGEST = 16 * 2**20  # bytes
 _DEEPEST = 50  # levels of nesting; an alias to its own parent has no end
 _MOST = 300_000  # values; aliases of aliases multiply
+_DIGITS = 10_000  # characters of a number
+_TOLD = 100  # complaints
 _SHOWN = 60  # characters of a scalar that a message repeats
 _WORDS = {"null": "null", "bool": "true or false", "int": "an integer", "float": "a number"}
 _HINTS = {  # by the ends of the parser's messages
@@ -87,9 +91,9 @@ class Document(Struct, frozen=True):
         self.complaints.append(Complaint(message, self.file, line, column, path_of(place), code))
 
     def check(self) -> None:
-        """Raise ScenarioError for all that is wrong, in the order of the file."""
+        """Raise ScenarioError for all that is wrong, in the order of the file, up to 100."""
         if self.complaints:
-            raise ScenarioError(*sorted(self.complaints, key=_order))
+            raise ScenarioError(*sorted(self.complaints, key=_order)[:_TOLD])
 
 
 def _order(complaint: Complaint) -> Position:
@@ -97,9 +101,14 @@ def _order(complaint: Complaint) -> Position:
 
 
 def read_file(name: str, kind: str) -> str:
-    """Return the text of a file. Raises ScenarioError for one that cannot be read."""
+    """Return the text of a file. Raises ScenarioError for one that cannot be read, or is too large."""
     try:
-        return Path(name).read_text("utf-8")
+        with Path(name).open("rb") as file:
+            data = file.read(_LARGEST + 1)  # /dev/zero has no end
+        if len(data) > _LARGEST:
+            message = f"expected {kind} of up to {_LARGEST:,} bytes, found more; make several of it"
+            raise ScenarioError(Complaint(message, name))
+        return data.decode().replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         message = f"expected {kind}, found none ({error.strerror})"
         raise ScenarioError(Complaint(message, name)) from error
@@ -204,9 +213,8 @@ def _scalar(node: yaml.Node, place: Place, document: Document) -> Any:
     kind = node.tag.removeprefix("tag:yaml.org,2002:")
     if kind in _WORDS:
         try:
-            value = yaml.constructor.SafeConstructor().construct_object(node)
-            str(value)  # hexadecimal of 5,000 digits can be read, but never be written
-        except (ValueError, KeyError):  # `!!int abc`, or 5,000 digits
+            value = _plain(node)
+        except (ValueError, KeyError, OverflowError):  # `!!int abc`, or 5,000 digits
             message = f"expected {_WORDS[kind]}, found '{node.value[:_SHOWN]}'"
         else:
             return value
@@ -218,6 +226,15 @@ def _scalar(node: yaml.Node, place: Place, document: Document) -> Any:
     return UNSET
 
 
+def _plain(node: yaml.Node) -> Any:
+    """Return null, a boolean or a number. Raises ValueError for one too long, KeyError, OverflowError."""
+    if len(node.value) > _DIGITS:  # of base 60, a million take minutes
+        raise ValueError
+    value = yaml.constructor.SafeConstructor().construct_object(node)
+    str(value)  # hexadecimal of 5,000 digits can be read, but never be written
+    return value
+
+
 def _position(there: yaml.Node | yaml.Event) -> Position:
     mark = there.start_mark
     assert mark is not None, "what was parsed stands somewhere"
@@ -225,11 +242,11 @@ def _position(there: yaml.Node | yaml.Event) -> Position:
 
 
 def convert(document: Document, kind: type[T]) -> T:
-    """Convert a document to a type. Raises ScenarioError for every place that does not fit."""
+    """Convert a document to a type. Raises ScenarioError for every place that does not fit, up to 100."""
     try:
         value = msgspec.convert(document.data, kind)
     except msgspec.ValidationError as error:
-        found = list(violations(document.data, msgspec.inspect.type_info(kind)))
+        found = list(islice(violations(document.data, msgspec.inspect.type_info(kind)), _TOLD))
         if not found and not document.complaints:  # what only msgspec knows
             found = [Violation((), f"expected values that fit, found an error: {error}")]
         for violation in found:

@@ -125,7 +125,7 @@ def _agreed(scenarios: list[Scenario], key: str, default: Any) -> Any:
 
 def _checked(scenario: Scenario, service: Service) -> Placed:
     name = f"scenario '{scenario.name or 'in Python'}'"
-    reading = Reading(Path())
+    reading = Reading(Path(), confined=False)
     complete = with_texts(scenario, reading)
     complaints = [
         Complaint(message, name, path=path_of(place))
@@ -179,7 +179,7 @@ def _read(source: str, service: Service) -> tuple[Document, Scenario, list[str]]
 
 def spelt(data: dict[str, Any], service: Service, line: str) -> Scenario:
     """Return the scenario that a line of Python spells: plain data, checked as a file's is."""
-    return _converted(of_data(data, line), service, Reading(Path()))
+    return _converted(of_data(data, line), service, Reading(Path(), confined=False))
 
 
 def _converted(document: Document, service: Service, reading: Reading) -> Scenario:

@@ -1,5 +1,7 @@
 """Texts that stand beside a scenario: each `file` of a reply becomes what it `say`s."""
 
+import os
+import stat
 from pathlib import Path
 
 from msgspec import UNSET, Struct, UnsetType
@@ -9,13 +11,19 @@ from mockgpt.core.entry import Place, Problem
 from mockgpt.core.replies import Reply
 from mockgpt.core.scenario import Rule, Scenario, Step
 
+_MOST = 4 * 2**20  # bytes of a text
+
 
 class Reading(Struct):
-    """What is read for a scenario from a folder: which files (absolute), and what cannot be."""
+    """What is read for a scenario from a folder: which files (absolute), and what cannot be.
+
+    What a scenario file names may not leave its folder; what a program names may be anywhere.
+    """
 
     folder: Path
     files: list[str] = []
     problems: list[Problem] = []
+    confined: bool = True
 
 
 def with_texts(scenario: Scenario, reading: Reading) -> Scenario:
@@ -59,15 +67,40 @@ def _reply(reply: str | Reply, place: Place, reading: Reading) -> str | Reply:
         return reply
     path = reading.folder / reply.file
     try:
-        # Not `read_text`: it would change the newlines.
-        text = path.read_bytes().decode()
+        if reading.confined and not _is_within(path, reading.folder):
+            problem = f"expected a file in the scenario's folder, found '{reply.file}', which leads out of it; put it there"
+        else:
+            # Not `read_text`: it would change the newlines.
+            text = _read(path).decode()
+            reading.files.append(str(path.absolute()))
+            return replace(reply, file=UNSET, say=text)
     except UnicodeDecodeError as error:
         problem = f"expected a text file in UTF-8, found {error}"
+    except _UnfitError as error:
+        problem = f"expected a text file of up to {_MOST:,} bytes, found {error} at '{reply.file}'"
     except (OSError, ValueError) as error:  # ValueError: a NUL in its name
         why = error.strerror if isinstance(error, OSError) else error
         problem = f"expected a text file, found none at '{reply.file}' ({why})"
-    else:
-        reading.files.append(str(path.absolute()))
-        return replace(reply, file=UNSET, say=text)
     reading.problems.append(((*place, "file"), problem))
     return reply
+
+
+class _UnfitError(Exception):
+    """What stands there is no text: a device, a pipe, or too large."""
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    """Tell whether a path stays in a folder, wherever its links lead."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _read(path: Path) -> bytes:
+    """Read a file, and nothing that may never end."""
+    # Without O_NONBLOCK, a pipe would be waited for before it can be seen to be one.
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise _UnfitError("a pipe or a device")
+        data = file.read(_MOST + 1)
+    if len(data) > _MOST:
+        raise _UnfitError("more")
+    return data

@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from threading import Lock
+from typing import Any
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
@@ -20,6 +21,7 @@ from mockgpt.core.clock import Clock
 from mockgpt.core.engine import Engine
 from mockgpt.core.exchange import Exchange, Incoming, Sent
 from mockgpt.core.plan import Plan
+from mockgpt.core.scenario import Loaded
 from mockgpt.core.session import Outcome
 from mockgpt.server import control
 from mockgpt.server.connection import SlowBodyError
@@ -59,10 +61,12 @@ class Handler:
     ) -> None:
         self.engine = engine
         self.clock = clock
+        self.exposed = False  # to other machines: whoever binds its socket says so
         self.lock = Lock()  # of the engine, which tests ask and change while it answers
         self._max_body = max_body
         self._observer = observer
-        self._controlled = control.Controlled(engine, clock, load)
+        self._controls = Lock()  # held by one control request at a time
+        self._controlled = control.Controlled(engine, clock, self._unlocked(load))
         self._control_token = control_token
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -74,7 +78,7 @@ class Handler:
         try:
             if controls:
                 return await sender.send(await self._control(incoming, request))
-            incoming = await self._with_body(incoming, request)
+            incoming = await self._with_body(incoming, request, self._max_body)
             with self.lock:
                 outcome = self.engine.answer(incoming)
             return await sender.send(outcome.plan)
@@ -92,12 +96,30 @@ class Handler:
 
     async def _control(self, incoming: Incoming, request: web.BaseRequest) -> Plan:
         """Answer a control request; a stranger's body is not even read."""
-        refused = control.refusal(incoming, request.remote, self._control_token)
+        refused = control.refusal(
+            incoming, request.remote, self._control_token, exposed=self.exposed
+        )
         if refused is not None:
             return refused
-        incoming = await self._with_body(incoming, request)
-        with self.lock:
+        most = min(self._max_body, control.MAX_BODY)
+        incoming = await self._with_body(incoming, request, most)
+        return await asyncio.to_thread(self._controlled_by, incoming)
+
+    def _controlled_by(self, incoming: Incoming) -> Plan:
+        with self._controls, self.lock:
             return control.answer(incoming, self._controlled, OPERATIONS)
+
+    def _unlocked(self, load: control.Load) -> control.Load:
+        """Return what loads a scenario while requests go on being answered: it may take seconds."""
+
+        def unlocked(sent: dict[str, Any] | str, seed: int | None) -> Loaded | tuple[str, ...]:
+            self.lock.release()
+            try:
+                return load(sent, seed)
+            finally:
+                self.lock.acquire()
+
+        return unlocked
 
     def refuse(self, name: str, reason: str) -> web.Response:
         """Answer bytes that never became a request; the connection closes after it.
@@ -130,13 +152,13 @@ class Handler:
             connection=getattr(request.protocol, "number", 0),
         )
 
-    async def _with_body(self, incoming: Incoming, request: web.BaseRequest) -> Incoming:
-        """Read the body up to the limit; what cannot be read is told, not raised."""
+    async def _with_body(self, incoming: Incoming, request: web.BaseRequest, most: int) -> Incoming:
+        """Read a body of up to so many bytes; what cannot be read is told, not raised."""
         trouble: dict[str, str | int]
         try:
-            return replace(incoming, body=await self._body(request))
+            return replace(incoming, body=await _body(request, most))
         except _TooLargeError:
-            name, trouble = "body_too_large", {"limit": self._max_body}
+            name, trouble = "body_too_large", {"limit": most}
         except SlowBodyError as error:
             name, trouble = "request_timeout", {"reason": str(error)}
         except (web.RequestPayloadError, ConnectionError) as error:
@@ -145,24 +167,25 @@ class Handler:
             name, trouble = "body_unreadable", {"reason": _text(reason)}
         return replace(incoming, trouble=name, trouble_values=trouble)
 
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        """Return the body; refuse one that is too large before it is sent, where that is known."""
-        if (request.content_length or 0) > self._max_body:
+
+async def _body(request: web.BaseRequest, most: int) -> bytes:
+    """Return the body; refuse one that is too large before it is sent, where that is known."""
+    if (request.content_length or 0) > most:
+        raise _TooLargeError
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() not in _ENCODINGS:
+        raise web.RequestPayloadError(f"its Content-Encoding '{encoding[:100]}' is unknown")
+    expects = request.headers.get("expect", "").lower() == "100-continue"
+    if expects and request.version >= HttpVersion11:  # RFC 9110, section 10.1.1
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    parts = []
+    size = 0
+    async for part in request.content.iter_any():
+        size += len(part)
+        if size > most:
             raise _TooLargeError
-        encoding = request.headers.get("content-encoding", "identity")
-        if encoding.lower() not in _ENCODINGS:
-            raise web.RequestPayloadError(f"its Content-Encoding '{encoding[:100]}' is unknown")
-        expects = request.headers.get("expect", "").lower() == "100-continue"
-        if expects and request.version >= HttpVersion11:  # RFC 9110, section 10.1.1
-            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        parts = []
-        size = 0
-        async for part in request.content.iter_any():
-            size += len(part)
-            if size > self._max_body:
-                raise _TooLargeError
-            parts.append(part)
-        return b"".join(parts)
+        parts.append(part)
+    return b"".join(parts)
 
 
 class _TooLargeError(Exception):

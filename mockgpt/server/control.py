@@ -28,6 +28,8 @@ JSON = "application/json"
 YAML = "application/yaml"
 LINES = "application/x-ndjson"
 
+MAX_BODY = 2**20  # bytes; a scenario of these takes seconds to load
+
 _BODY_TOO_LARGE = "body_too_large"
 
 # Loads data or YAML text, with a seed or its own; or tells everything that is wrong with it.
@@ -106,11 +108,14 @@ def concerns(path: str) -> bool:
     return path == ROOT or path.startswith(f"{ROOT}/")
 
 
-def refusal(incoming: Incoming, peer: str | None, token: str | None) -> Plan | None:
+def refusal(
+    incoming: Incoming, peer: str | None, token: str | None, *, exposed: bool = False
+) -> Plan | None:
     """Return what a stranger is answered, before anything of the request's body is read.
 
-    With a token everybody needs it. Without one only this machine may ask, and no page in its
-    browser: a page's requests have an Origin, or, where its name was bound to this address, its
+    With a token everybody needs it. Without one only this machine may ask, nobody where the server
+    is `exposed` to others, and no page in its browser: a page's requests have an Origin or say in
+    Sec-Fetch-Site that they are a page's, or, where its name was bound to this address, have its
     name as their Host.
     """
     if token is not None:
@@ -122,10 +127,16 @@ def refusal(incoming: Incoming, peer: str | None, token: str | None) -> Plan | N
         )
         return _refused(ControlError(401, message, headers=(("www-authenticate", "Bearer"),)))
     remedy = "; serve with --control-token TOKEN and send it to control mockgpt from elsewhere"
-    if not _is_loopback(peer):
+    if exposed:
+        found = "expected a server that listens on loopback only, found one that others reach"
+    elif not is_loopback(peer):
         found = f"expected a client on this machine, found {peer or 'one without an address'}"
     elif "origin" in incoming.headers:
         found = "expected a client that is no web page, found an Origin header"
+    elif (
+        incoming.headers.get("sec-fetch-site", "none") != "none"
+    ):  # W3C Fetch Metadata, section 2.3
+        found = "expected a client that is no web page, found a Sec-Fetch-Site header"
     elif not _is_address(incoming.headers.get("host", "")):
         found = "expected localhost or an IP address as the Host, found another name or none"
     else:
@@ -133,7 +144,8 @@ def refusal(incoming: Incoming, peer: str | None, token: str | None) -> Plan | N
     return _refused(ControlError(403, found + remedy))
 
 
-def _is_loopback(host: str | None) -> bool:
+def is_loopback(host: str | None) -> bool:
+    """Tell whether an address is one that only this machine reaches."""
     try:
         address = ip_address((host or "").partition("%")[0])
     except ValueError:
@@ -145,7 +157,7 @@ def _is_loopback(host: str | None) -> bool:
 def _is_address(host: str) -> bool:
     """Tell whether a Host header holds what no name server decides."""
     name = re.sub(r":\d*$", "", host)
-    if name.lower() == "localhost":
+    if name.lower() in ("localhost", "localhost."):
         return True
     try:
         ip_address(name.removeprefix("[").removesuffix("]"))
@@ -218,7 +230,8 @@ def _names(pattern: str, path: str) -> dict[str, str] | None:
 def _unread(incoming: Incoming) -> ControlError:
     values = incoming.trouble_values
     if incoming.trouble == _BODY_TOO_LARGE:
-        message = f"expected a body of up to {values['limit']} bytes, found more; see --max-body"
+        hint = "serve it from a file" if values["limit"] == MAX_BODY else "see --max-body"
+        message = f"expected a body of up to {values['limit']} bytes, found more; {hint}"
         return ControlError(413, message)
     return ControlError(400, f"expected a body that can be read, found that {values['reason']}")
 

@@ -15,6 +15,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from mockgpt.server.app import Handler
 from mockgpt.server.connection import Connection
+from mockgpt.server.control import is_loopback
 from mockgpt.server.patience import PATIENCE, Patience, watch
 
 _BACKLOG = 1024
@@ -90,6 +91,11 @@ def bind(host: str, port: int) -> socket.socket:
     return _Listener(fileno=listener.detach())
 
 
+def is_exposed(listener: socket.socket) -> bool:
+    """Tell whether other machines may reach a listening socket."""
+    return not is_loopback(listener.getsockname()[0])
+
+
 def url_of(listener: socket.socket) -> str:
     """Return the URL of a listening socket, without a slash at its end."""
     host, port = listener.getsockname()[:2]
@@ -101,6 +107,7 @@ async def serving(
     handler: Handler, listener: socket.socket, patience: Patience = PATIENCE
 ) -> AsyncIterator[None]:
     """Serve on the running loop while the context lasts; then end what is still open."""
+    handler.exposed = is_exposed(listener)
     loop = asyncio.get_running_loop()
     server = _Server(handler, patience)
     acceptor = await loop.create_server(server, sock=listener, backlog=_BACKLOG)

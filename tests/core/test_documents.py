@@ -10,7 +10,7 @@ from mockgpt.core.conditions import TextMatch, When
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.replies import Reply
 from mockgpt.core.scenario import Rule, Scenario
-from mockgpt.files.documents import ScenarioError
+from mockgpt.files.documents import ScenarioError, convert, read
 from mockgpt.files.scenarios import load_scenarios, shipped
 from mockgpt.files.services import load_service
 
@@ -235,6 +235,46 @@ def test_aliases_of_aliases_have_an_end(service, tmp_path):
     path.write_text("mockgpt: 1\na: &a [x]\n" + "\n".join(lines) + "\n", "utf-8")
     with pytest.raises(ScenarioError, match="expected less than 300,000 values, found more"):
         load_scenarios([path], service)
+
+
+def test_an_endless_file_has_an_end(service):
+    with pytest.raises(ScenarioError) as caught:
+        load_scenarios(["/dev/zero"], service)
+    assert str(caught.value) == (
+        "/dev/zero: expected a scenario file of up to 16,777,216 bytes, found more; make several of it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        ("1:" * 500_000 + "1", "an integer"),  # YAML 1.1's base of 60, which took minutes
+        ("1:" * 500_000 + "1.5", "a number"),
+        ("1:" * 4000 + "1.5", "a number"),  # overflows
+        ("9" * 1_000_000, "an integer"),
+        ("0x" + "f" * 1_000_000, "an integer"),
+    ],
+    ids=lambda value: value[:8],
+)
+def test_a_huge_number_is_refused(number, kind):
+    with pytest.raises(ScenarioError) as caught:
+        convert(read(f"seed: {number}\n", "s.yaml"), Scenario)
+    assert str(caught.value) == f"s.yaml:1:7: seed: expected {kind}, found '{number[:60]}'"
+
+
+@pytest.mark.parametrize("text", ["a: 1\n" * 1000, "".join(f"k{i}: 1\n" for i in range(1000))])
+def test_of_many_mistakes_a_hundred_are_told(text):
+    with pytest.raises(ScenarioError) as caught:
+        convert(read(text, "s.yaml"), Scenario)
+    assert len(caught.value.errors) == 100
+
+
+@pytest.mark.parametrize("merge", ["<<: *{0}", "<<: [*{0}, *{0}]"])
+def test_merge_keys_merge_nothing_so_they_multiply_nothing(merge):
+    lines = [f"{name}: &{name} {{{merge.format(below)}}}" for below, name in pairwise("abcdefgh")]
+    with pytest.raises(ScenarioError, match="expected a known key, found 'h'") as caught:
+        convert(read("a: &a {x: 1}\n" + "\n".join(lines), "s.yaml"), Scenario)
+    assert len(caught.value.errors) == 8
 
 
 def test_a_file_in_another_encoding_is_told(service, tmp_path):

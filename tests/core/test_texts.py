@@ -1,5 +1,7 @@
 """Texts beside a scenario: every `file` is read when the scenario is loaded."""
 
+import os
+
 import pytest
 
 from mockgpt.core.replies import Reply
@@ -95,6 +97,71 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_place(
     with pytest.raises(ScenarioError) as caught:
         load_scenarios(["s.yaml"], service)
     assert str(caught.value) == f"s.yaml:3:21: rules[0].reply[1].file: {message}"
+
+
+@pytest.fixture
+def outside(tmp_path_factory):
+    path = tmp_path_factory.mktemp("outside") / "secret.txt"
+    path.write_text("secret", "utf-8")
+    return path
+
+
+def told(folder, name, service):
+    path = folder / "s.yaml"
+    path.write_text(f"mockgpt: 1\nrules:\n- reply: {{file: {name}}}\n", "utf-8")
+    with pytest.raises(ScenarioError) as caught:
+        load_scenarios([path], service)
+    place, message = str(caught.value).split(": rules[0].reply.file: ")
+    assert place == f"{path}:3:17"
+    return message
+
+
+@pytest.mark.parametrize(
+    "way", ["absolute", "dots", "link", "folder's link", "dots through a link"]
+)
+def test_no_file_leaves_the_scenario_s_folder(way, folder, outside, service):
+    (folder / "link.txt").symlink_to(outside)
+    (folder / "linked").symlink_to(outside.parent)
+    name = {
+        "absolute": str(outside),
+        "dots": f"texts/../../{folder.name}/../{outside.parent.name}/secret.txt",
+        "link": "link.txt",
+        "folder's link": "linked/secret.txt",
+        "dots through a link": f"linked/../{outside.parent.name}/secret.txt",
+    }[way]
+    assert told(folder, name, service) == (
+        f"expected a file in the scenario's folder, found '{name}', which leads out of it; put it there"
+    )
+
+
+def test_a_way_that_stays_in_the_folder_is_let_pass(folder, service):
+    (folder / "link.txt").symlink_to(folder / "b.txt")
+    (folder / "s.yaml").write_text(
+        f"mockgpt: 1\nrules:\n- reply: [{{file: texts/../b.txt}}, {{file: {folder}/b.txt}}, {{file: link.txt}}]\n",
+        "utf-8",
+    )
+    (rule,) = load_scenarios([folder / "s.yaml"], service).scenario.rules
+    assert rule.reply == (Reply(say="b"),) * 3
+
+
+def test_a_pipe_is_not_waited_for(folder, service):
+    os.mkfifo(folder / "pipe")
+    assert told(folder, "pipe", service) == (
+        "expected a text file of up to 4,194,304 bytes, found a pipe or a device at 'pipe'"
+    )
+
+
+def test_a_large_text_is_refused(folder, service):
+    with (folder / "large").open("wb") as file:
+        file.truncate(4 * 2**20 + 1)
+    assert told(folder, "large", service) == (
+        "expected a text file of up to 4,194,304 bytes, found more at 'large'"
+    )
+
+
+def test_a_program_names_any_file_but_no_device(service):
+    with pytest.raises(ScenarioError, match="found a pipe or a device at '/dev/zero'"):
+        load_scenarios([Scenario(rules=(Rule(reply=Reply(file="/dev/zero")),))], service)
 
 
 def test_a_file_beside_another_source_is_refused(folder, service):

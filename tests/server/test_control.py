@@ -1,8 +1,10 @@
 """The control API as its clients meet it: on real sockets, every answer checked by its description."""
 
+import asyncio
 import http.client
 import json
 import re
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -11,14 +13,18 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from mockgpt import MockGPT
+from mockgpt import MockGPT, create_app
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.plan import Head
+from mockgpt.files.documents import Complaint, ScenarioError
 from mockgpt.files.scenarios import shipped
 from mockgpt.files.services import load_service
+from mockgpt.mock import build
+from mockgpt.server import control
 from mockgpt.server.control import ROOT, refusal
 from mockgpt.server.openapi import described
 from mockgpt.server.operations import OPERATIONS, merged
+from mockgpt.server.run import bind, serving
 
 DESCRIPTION = json.loads(msgspec.json.encode(described(OPERATIONS, load_service("pgpt"))))
 TWO = {"name": "two", "rules": [{"reply": ["one", "two", "three"]}]}
@@ -651,6 +657,11 @@ def test_with_a_token_everybody_needs_it(serve):
         {"host": "127.0.0.1.evil.example"},
         {"host": "localhost.evil.example"},
         {"host": ""},
+        {"host": "localhost.evil.example."},
+        {"host": "[::1].evil.example"},
+        {"host": "0x7f.evil"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-origin"},
     ],
 )
 def test_a_page_in_a_browser_is_refused(controls, headers):
@@ -662,8 +673,12 @@ def test_a_page_in_a_browser_is_refused(controls, headers):
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "LocalHost:8080", "127.0.0.1", "[::1]:80", "10.1.2.3:8"]
-)
+    "host",
+    [
+        "localhost", "LocalHost:8080", "localhost.", "localhost.:8080", "127.0.0.1", "[::1]:80",
+        "[::1]", "[::ffff:127.0.0.1]:80", "10.1.2.3:8",
+    ],
+)  # fmt: skip
 def test_names_of_this_machine_and_addresses_are_hosts(controls, host):
     assert controls("GET", "/health", None, {"host": host})[0] == 200
 
@@ -690,6 +705,116 @@ def test_only_this_machine_may_ask(peer, admitted):
         head = next(plan)
         assert isinstance(head, Head)
         assert head.status == 403
+
+
+def test_an_address_that_a_user_types_is_no_page_s(controls):
+    assert controls("GET", "/health", None, {"sec-fetch-site": "none"})[0] == 200
+
+
+def test_a_page_reads_nothing_either(controls):
+    page = {"origin": "http://evil.example"}
+    status, message = controls.refused("GET", "/journal", None, page)
+    assert status == 403
+    assert message == (
+        "expected a client that is no web page, found an Origin header; serve with --control-token "
+        "TOKEN and send it to control mockgpt from elsewhere"
+    )
+
+
+@pytest.mark.parametrize(("host", "status"), [(None, 403), ("localhost", 200), ("evil", 403)])
+def test_a_client_of_http_1_0_needs_a_host(controls, host, status):
+    head = "GET /_mockgpt/health HTTP/1.0\r\n" + (f"Host: {host}\r\n" if host else "")
+    place = urlsplit(controls.mock.url)
+    with socket.create_connection((place.hostname, place.port), 20) as connection:
+        connection.sendall(f"{head}\r\n".encode())
+        answer = connection.makefile("rb").read()
+    assert int(answer.split()[1]) == status
+
+
+def test_a_token_is_compared_in_constant_time(monkeypatch):
+    compared = []
+    monkeypatch.setattr(control, "compare_digest", lambda *pair: compared.append(pair) or True)
+    incoming = Incoming(headers={"authorization": "Bearer given"})
+    assert control.refusal(incoming, "10.0.0.1", "token", exposed=True) is None
+    assert compared == [(b"given", b"token")]
+
+
+OFF = (
+    "expected a server that listens on loopback only, found one that others reach; serve with "
+    "--control-token TOKEN and send it to control mockgpt from elsewhere"
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "token", "status"),
+    [
+        ("0.0.0.0", None, 403),
+        ("0.0.0.0", "t", 200),
+        ("::", None, 403),
+        ("127.0.0.1", None, 200),
+        ("127.0.0.2", None, 200),
+        ("::1", None, 200),
+    ],
+)
+async def test_beyond_this_machine_there_is_no_control_without_a_token(address, token, status):
+    handler = build(control_token=token)
+    listener = bind(address, 0)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+
+    def asked():
+        connection = http.client.HTTPConnection(host, listener.getsockname()[1], timeout=20)
+        connection.request("GET", "/_mockgpt/health", headers={"authorization": f"Bearer {token}"})
+        response = connection.getresponse()
+        data = json.loads(response.read())
+        connection.close()
+        return response.status, data
+
+    async with serving(handler, listener):
+        found, data = await asyncio.to_thread(asked)
+    assert found == status
+    assert status == 200 or data["error"]["message"] == OFF
+
+
+async def test_an_application_is_controlled_from_this_machine(aiohttp_client):
+    client = await aiohttp_client(create_app())
+    assert (await client.get("/_mockgpt/health")).status == 200
+    for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+        assert (await client.get("/_mockgpt/health", headers=headers)).status == 403
+    client = await aiohttp_client(create_app(control_token="t"))
+    assert (await client.get("/_mockgpt/health")).status == 401
+    token = {"Authorization": "Bearer t"}
+    assert (await client.get("/_mockgpt/health", headers=token)).status == 200
+
+
+@pytest.mark.parametrize("kind", [*JSON.values(), "application/yaml"])
+def test_a_scenario_that_is_sent_is_of_one_mebibyte_at_most(controls, kind):
+    name = "x" * (2**20 - len('{"name": ""}'))
+    fitting = f'{{"name": "{name}"}}'.encode()
+    assert len(fitting) == 2**20
+    assert controls.ok("PUT", "/scenario", fitting, kind=kind)["name"] == name
+    status, message = controls.refused("PUT", "/scenario", fitting + b" ", kind=kind)
+    assert (status, message) == (
+        413,
+        "expected a body of up to 1048576 bytes, found more; serve it from a file",
+    )
+
+
+def test_requests_are_answered_while_a_scenario_is_loaded(serve, monkeypatch):
+    loading, answered = threading.Event(), threading.Event()
+
+    def slow(*_, **__):
+        loading.set()
+        assert answered.wait(20)
+        raise ScenarioError(Complaint("late"))
+
+    monkeypatch.setattr("mockgpt.mock.load_sent", slow)
+    controls = serve()
+    with ThreadPoolExecutor() as pool:
+        putting = pool.submit(controls.refused, "PUT", "/scenario", {})
+        assert loading.wait(20)
+        assert controls.chat()[0] == 200
+        answered.set()
+        assert putting.result() == (422, "late")
 
 
 def test_a_stranger_s_body_is_not_read(serve):
