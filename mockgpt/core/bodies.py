@@ -12,8 +12,9 @@ from msgspec import UNSET, Struct
 
 from mockgpt.core.entry import Place, Problem, did_you_mean
 from mockgpt.core.equality import Found, json_problems, same, shown, unequal
-from mockgpt.core.patterns import glob, group_names, regex, regex_problems
+from mockgpt.core.patterns import glob, group_names, regex_problems
 from mockgpt.core.rules import TYPES
+from mockgpt.core.searching import search
 
 
 def told(wanted: Any, got: Any) -> tuple[str, str]:
@@ -88,7 +89,7 @@ _OPERATORS: dict[str, _Operator] = {
     "$matches": _Operator(
         "a regular expression",
         TYPES["string"],
-        lambda operand, got: isinstance(got, str) and regex(operand).search(got) is not None,
+        lambda operand, got: isinstance(got, str) and search(operand, got) is not None,
     ),
     "$glob": _Operator(
         "a text",
@@ -149,8 +150,7 @@ def captures(pattern: Any, got: Any) -> dict[str, str]:
 def _captured(name: str, operand: Any, got: Any) -> dict[str, str]:
     match name, got:
         case "$matches", _:
-            found = regex(operand).search(got)
-            return {} if found is None else found.groupdict("")
+            return dict(search(operand, got) or {})
         case "$any", _:
             met = (captures(pattern, got) for pattern in operand if meets(pattern, got))
             return {key: text for groups in met for key, text in groups.items()}

@@ -11,6 +11,7 @@ ErrorCode = Literal[
     "unmet_step",  # of a script, at the end
     "beyond_script",  # after the last step, or past the end of a rule's list
     "template_failed",
+    "pattern_failed",
     "refused_request",  # as the real service would refuse it
     "late_request",  # of a session that was closed
     "retry_after_ignored",
@@ -38,6 +39,7 @@ MISSES = {
     "script_over": "beyond_script",
     "session_closed": "late_request",
     "template_failed": "template_failed",
+    "pattern_failed": "pattern_failed",
 }
 CODES: frozenset[str] = frozenset((*get_args(ErrorCode), *get_args(WarningCode)))
 _WARNINGS = frozenset(get_args(WarningCode))

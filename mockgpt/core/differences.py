@@ -17,7 +17,7 @@ from mockgpt.core import bodies, keys
 from mockgpt.core.conditions import Range, Text, TextMatch, When, endpoints
 from mockgpt.core.entry import Place, path_of
 from mockgpt.core.equality import Found, parsed, shown, unequal
-from mockgpt.core.patterns import glob, regex
+from mockgpt.core.patterns import glob
 from mockgpt.core.requests import (
     Asked,
     ChatRequest,
@@ -25,6 +25,7 @@ from mockgpt.core.requests import (
     EmbeddingRequest,
     Request,
 )
+from mockgpt.core.searching import search
 
 LISTED = 5  # texts, places and differences that are told of one thing
 _HIDDEN = "***"
@@ -105,7 +106,7 @@ def _unlike(key: str, wanted: Text, texts: tuple[str, ...]) -> Difference:
 
 
 def meets(wanted: Text, text: str) -> bool:
-    """Tell whether a text meets a condition."""
+    """Tell whether a text meets a condition. Raises PatternFailedError."""
     if isinstance(wanted, str):
         return wanted == text
     fold = str.casefold if wanted.ignore_case else str
@@ -114,7 +115,7 @@ def meets(wanted: Text, text: str) -> bool:
         and (wanted.contains is UNSET or fold(wanted.contains) in fold(text))
         and (
             wanted.matches is UNSET
-            or regex(wanted.matches, ignore_case=wanted.ignore_case).search(text) is not None
+            or search(wanted.matches, text, ignore_case=wanted.ignore_case) is not None
         )
         and (
             wanted.glob is UNSET

@@ -54,6 +54,7 @@ ANSWERED = frozenset(
         "model_not_found",
         "no_rule_answers",
         "not_in_enum",
+        "pattern_failed",
         "pattern_mismatch",
         "planned_endpoint",
         "insufficient_quota",

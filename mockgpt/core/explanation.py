@@ -112,6 +112,8 @@ def explain(loaded: Loaded, service: Service, incoming: Incoming) -> Explanation
         status = next(step.status for step in outcome.plan if isinstance(step, Head))
         verdict = f"the service refuses it with {status}: {exchange.message}"
         return Explanation(answered=False, verdict=verdict)
+    if exchange.error == "pattern_failed":
+        return Explanation(answered=False, verdict=exchange.message)
     asked = Asked(
         request=exchange.request,
         body=msgspec.json.decode(incoming.body),

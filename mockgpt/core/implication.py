@@ -10,6 +10,7 @@ from mockgpt.core.differences import meets
 from mockgpt.core.equality import unequal
 from mockgpt.core.replies import EMBEDDED, SPOKEN
 from mockgpt.core.scenario import Rule
+from mockgpt.core.searching import PatternFailedError
 
 
 def implies(narrow: When, wide: When) -> bool:
@@ -52,11 +53,22 @@ def _text_implies(narrow: Text, wide: Text) -> bool:
         return True
     narrow = TextMatch(equals=narrow) if isinstance(narrow, str) else narrow
     if narrow.equals is not UNSET and not narrow.ignore_case:
-        return meets(wide, narrow.equals)
+        return _surely_meets(wide, narrow.equals)
     if isinstance(wide, str) or narrow.contains is UNSET:
         return False
     only_contains = wide == TextMatch(contains=wide.contains, ignore_case=wide.ignore_case)
-    return only_contains and wide.ignore_case >= narrow.ignore_case and meets(wide, narrow.contains)
+    return (
+        only_contains
+        and wide.ignore_case >= narrow.ignore_case
+        and _surely_meets(wide, narrow.contains)
+    )
+
+
+def _surely_meets(wanted: Text, text: str) -> bool:
+    try:
+        return meets(wanted, text)
+    except PatternFailedError:
+        return False
 
 
 def _listed(value: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -23,7 +23,6 @@ from mockgpt.core.differences import (
     meets,
     unmet,
 )
-from mockgpt.core.patterns import regex
 from mockgpt.core.replies import EMBEDDED, SPOKEN
 from mockgpt.core.requests import (
     Asked,
@@ -33,6 +32,7 @@ from mockgpt.core.requests import (
     Request,
 )
 from mockgpt.core.scenario import Rule
+from mockgpt.core.searching import PatternFailedError, search
 
 Captures = Mapping[str, str]  # named groups of `matches`, and what they hold
 
@@ -48,6 +48,14 @@ class Miss(Struct, frozen=True):
 
     nearest: Rule | None
     differences: tuple[Difference, ...] = ()
+
+
+class UndecidedError(Exception):
+    """A rule of which it would take too long to tell whether it answers: it, and why."""
+
+    def __init__(self, rule: Rule, why: PatternFailedError) -> None:
+        super().__init__(str(why))
+        self.rule = rule
 
 
 def explained(step: Choice | Miss, rule: Choice | Miss, places: Mapping[str, str]) -> str:
@@ -72,7 +80,7 @@ def _told(miss: Miss, kind: str, places: Mapping[str, str]) -> str:
 def choose(rules: Sequence[Rule], asked: Asked) -> Choice | Miss:
     """Return the first rule whose conditions all hold, or the one with the fewest that do not.
 
-    A rule for the endpoint that was asked is nearer than any for another.
+    A rule for the endpoint that was asked is nearer than any for another. Raises UndecidedError.
     """
     for rule in rules:
         if next(_unmet(rule, asked), None) is None:
@@ -84,17 +92,26 @@ def choose(rules: Sequence[Rule], asked: Asked) -> Choice | Miss:
 
 
 def reasons(rule: Rule, asked: Asked) -> tuple[Difference, ...]:
-    """Return why a rule does not answer a request; none means that it would."""
-    return tuple(tell() for tell in _unmet(rule, asked))
+    """Return why a rule does not answer a request; none means that it would.
+
+    Raises UndecidedError.
+    """
+    try:
+        return tuple(tell() for tell in _unmet(rule, asked))
+    except PatternFailedError as error:  # of what had not to be looked at before
+        raise UndecidedError(rule, error) from error
 
 
 def _unmet(rule: Rule, asked: Asked) -> Iterator[Tell]:
     found = None
-    for found in unmet(rule.when, asked):
-        yield found
-    if found is None:
-        yield from _unfit(rule, asked.request)
-        yield from _miscounted(rule, asked)
+    try:
+        for found in unmet(rule.when, asked):
+            yield found
+        if found is None:
+            yield from _unfit(rule, asked.request)
+            yield from _miscounted(rule, asked)
+    except PatternFailedError as error:
+        raise UndecidedError(rule, error) from error
 
 
 def _unfit(rule: Rule, request: Request) -> Iterator[Tell]:
@@ -173,6 +190,7 @@ def _groups(wanted: Any, texts: tuple[str, ...]) -> dict[str, str]:
     """Return the groups of the first text that meets a condition."""
     if not isinstance(wanted, TextMatch) or wanted.matches is UNSET:
         return {}
-    pattern = regex(wanted.matches, ignore_case=wanted.ignore_case)
-    found = next((pattern.search(text) for text in texts if meets(wanted, text)), None)
-    return {} if found is None else found.groupdict("")
+    text = next((text for text in texts if meets(wanted, text)), None)
+    if text is None:
+        return {}
+    return dict(search(wanted.matches, text, ignore_case=wanted.ignore_case) or {})

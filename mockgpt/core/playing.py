@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from mockgpt.core.calls import Attempt, Calls
 from mockgpt.core.errors import ApiError
-from mockgpt.core.matching import Choice, choose, explained
+from mockgpt.core.matching import Captures, Choice, UndecidedError, choose, explained, meant_for
 from mockgpt.core.pace import seconds
 from mockgpt.core.replies import Filler, Reply
 from mockgpt.core.requests import Asked
 from mockgpt.core.scenario import Loaded, Rule, due, reply_for, rule_of, steps_of
+from mockgpt.core.searching import PatternFailedError
 
 UNSCRIPTED = Rule(id="(filler)", reply=Reply(filler=Filler()))
 
@@ -42,6 +43,12 @@ class Play:
         `content` is equal for equal requests, `retries` what the client says of its retries, `at`
         in seconds. A script's next step comes first, then the rules.
         """
+        try:
+            return self._attempt(content, retries, asked, at)
+        except UndecidedError as error:
+            return self._undecided(error.rule, error)
+
+    def _attempt(self, content: bytes, retries: int, asked: Asked, at: float) -> Attempt | ApiError:
         further = self.calls.further(content, retries, at)
         if further is not None:
             return further
@@ -77,14 +84,22 @@ class Play:
         place = self._places.get(attempt.rule, "")
         return {**told, "chosen": chosen, "rule": attempt.rule, "place": place}
 
-    def reply(self, attempt: Attempt) -> Reply | ApiError:
-        """Return the reply to an attempt; past the end of a rule's list that is an error."""
+    def reply(
+        self, attempt: Attempt, asked: Asked
+    ) -> tuple[Reply, tuple[Captures | None, ...]] | ApiError:
+        """Return the reply to an attempt, and what it is meant for; past a rule's end an error."""
         rule = self.rule(attempt)
         reply = reply_for(rule, attempt.call, attempt.attempt)
         if reply is not None:
-            return reply
+            try:
+                return reply, meant_for(rule.when, asked)
+            except PatternFailedError as error:
+                return self._undecided(rule, error)
         values = {"rule": self.named(rule), "calls": len(rule.replies)}
         return ApiError("replies_used_up", values)
+
+    def _undecided(self, rule: Rule, why: Exception) -> ApiError:
+        return ApiError("pattern_failed", {"rule": self.named(rule), "reason": str(why)})
 
     def named(self, rule: Rule) -> str:
         """Return how messages name a rule or a step: its file and line, where it has one, and its id."""

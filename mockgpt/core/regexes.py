@@ -152,8 +152,7 @@ class _Automaton:
             case "LITERAL" | "NOT_LITERAL" | "ANY" | "IN", _:
                 return self._character(node, flags)
             case "SUBPATTERN", (_, added, removed, item):
-                kept = flags & ~_TYPES if added & _TYPES else flags
-                return self._sequence(item, (kept | added) & ~removed)
+                return self._sequence(item, scoped(flags, added, removed))
             case "BRANCH", (_, items):
                 return _either([self._sequence(item, flags) for item in items])
             case "GROUPREF_EXISTS", (_, yes, no):
@@ -178,10 +177,7 @@ class _Automaton:
     def _character(self, node: tuple[Any, Any], flags: int) -> _Part:
         if len(self.matches) == _STATES:
             raise _TooLargeError
-        # The flags that hold here, as `(?flags-flags:...)` around it.
-        one = _parser.SubPattern(self.state, [node])
-        scope = (_parser.SUBPATTERN, (None, flags, self.state.flags & ~flags, one))
-        compiled = _compiler.compile(_parser.SubPattern(self.state, [scope]))
+        compiled = single(node, flags, self.state)
         state = len(self.matches)
         self.matches.append(
             sum(1 << bit for bit, c in enumerate(self.characters) if compiled.match(c))
@@ -233,6 +229,20 @@ class _Automaton:
     def _join(self, one: _Part, other: _Part) -> None:
         for state, ways in one.last.items():
             self.follow[state] = _sum(self.follow[state], other.first, ways)
+
+
+def scoped(flags: int, added: int, removed: int) -> int:
+    """Return the flags that hold within a group."""
+    kept = flags & ~_TYPES if added & _TYPES else flags
+    return (kept | added) & ~removed
+
+
+def single(node: tuple[Any, Any], flags: int, state: Any) -> re.Pattern[str]:
+    """Compile one node of a parsed pattern with the flags that hold there, as `(?flags-flags:...)`."""
+    one = _parser.SubPattern(state, [node])
+    scope = (_parser.SUBPATTERN, (None, flags, state.flags & ~flags, one))
+    compiled: re.Pattern[str] = _compiler.compile(_parser.SubPattern(state, [scope]))
+    return compiled
 
 
 def _either(parts: list[_Part]) -> _Part:

@@ -22,7 +22,6 @@ from mockgpt.core.endpoints import find, refusal
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Exchange, Incoming, Journal, Sent
 from mockgpt.core.limits import Granted, Quotas, refusal_error
-from mockgpt.core.matching import meant_for
 from mockgpt.core.plan import Plan
 from mockgpt.core.playing import Play
 from mockgpt.core.replies import Raw
@@ -262,9 +261,10 @@ class Session:
         self, attempt: Attempt, case: _Case, decoded: Decoded, asked: Asked, *, endpoint: Endpoint
     ) -> Outcome:
         rule = self.play.rule(attempt)
-        reply = self.play.reply(attempt)
-        if isinstance(reply, ApiError):
-            return self._refuse(case, reply)
+        found = self.play.reply(attempt, asked)
+        if isinstance(found, ApiError):
+            return self._refuse(case, found)
+        reply, meant = found
         case.facts |= self.play.record(attempt)
         makings = Makings(
             seed=self.seed,
@@ -276,7 +276,6 @@ class Session:
             attempt=attempt.attempt,
             rule=self.play.named(rule),
         )
-        meant = meant_for(rule.when, asked)
         answer = make(reply, decoded, makings, meant=meant, occasion=case.key)
         if isinstance(answer, ApiError):
             outcome = self._refuse(case, answer)

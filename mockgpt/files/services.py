@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from mockgpt.core.decode import DECODED
 from mockgpt.core.entry import Place, did_you_mean
 from mockgpt.core.errors import ANSWERED, PLACEHOLDERS, presets
+from mockgpt.core.patterns import regex_problems
 from mockgpt.core.service import Dialect, Endpoint, Rule, Service
 from mockgpt.files.documents import Complaint, ScenarioError, convert, read, read_file
 
@@ -101,13 +102,7 @@ def _endpoint_problems(
 def _rule_problems(rule: Rule, service: Service, place: Place) -> Iterator[tuple[Place, str]]:
     if rule.error and rule.error not in service.errors:
         yield (*place, "error"), f"expected an error, found '{rule.error}'"
-    try:
-        re.compile(rule.pattern)
-    except re.error as error:
-        yield (
-            (*place, "pattern"),
-            f"expected a regular expression, found '{rule.pattern}' ({error})",
-        )
+    yield from regex_problems(rule.pattern, (*place, "pattern"))
     if rule.items is not None:
         yield from _rule_problems(rule.items, service, (*place, "items"))
     for name, inner in rule.properties.items():
