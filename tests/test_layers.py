@@ -80,7 +80,7 @@ def test_faker_is_imported_by_prose_alone_and_late():
         ("click", ("mockgpt.cli",)),
         ("pytest", ("mockgpt.pytest_plugin",)),
         ("tiktoken", ("mockgpt.files.exact",)),
-        ("jinja2", ("mockgpt.core.templates",)),
+        ("jinja2", ("mockgpt.core.templates", "mockgpt.core.sandbox")),
     ],
 )
 def test_a_library_has_one_layer(library, layers):

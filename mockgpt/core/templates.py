@@ -4,14 +4,14 @@ Jinja2 is imported for the first template: most scenarios have none. What draws 
 out of it, so that equal requests get equal texts.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from mockgpt.core.entry import did_you_mean
 
 if TYPE_CHECKING:
-    from jinja2 import Environment, Template
+    from jinja2 import Environment
     from jinja2.nodes import Template as Tree
 
 _Unknown = tuple[int, str, str, Collection[str]]  # line, what is wanted, what is there, known names
@@ -60,37 +60,21 @@ def names_in(source: str) -> frozenset[str]:
 
 def rendered(source: str, values: Mapping[str, Any]) -> str:
     """Render a template. Raises TemplateFailedError, with Jinja2's message."""
-    from jinja2 import TemplateError
-
-    try:
-        text = _compiled(source).render(values)
-        text.encode()  # half of a surrogate pair has no place in an answer
-    except (
-        TemplateError, ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError,
-        TypeError, ValueError,
-    ) as error:  # fmt: skip
-        raise TemplateFailedError(f"{type(error).__name__}: {error}") from error
-    return text
+    return _compiled(source)(values)
 
 
 @lru_cache(maxsize=1)
 def _environment() -> "Environment":
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from mockgpt.core.sandbox import Sandbox
 
-    # The immutable one: `request` is the body that the journal and other prompts see.
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined,
-        autoescape=False,
-        keep_trailing_newline=True,
-    )
-    del environment.filters["random"], environment.globals["lipsum"]
-    return environment
+    return Sandbox()
 
 
 @lru_cache(maxsize=1024)
-def _compiled(source: str) -> "Template":
-    return _environment().from_string(source)
+def _compiled(source: str) -> Callable[[Mapping[str, Any]], str]:
+    from mockgpt.core.sandbox import rendered
+
+    return partial(rendered, _environment().from_string(source))
 
 
 def _unknown(tree: "Tree", environment: "Environment") -> Iterator["_Unknown"]:
