@@ -25,6 +25,7 @@ _ITEM = 4  # steps of an item that is looked into
 _HIDDEN = ("_loop_vars", "_block_vars")  # which Jinja2 gives its own functions
 _CALL = 10  # steps of a call or a filter, beside what it is given
 _INNER = (list, tuple, dict, set, frozenset)
+_PLAIN = frozenset([str, int, float, bool, type(None)])  # written as what they are
 # Filters that look at a list's items, and no deeper.
 _SHALLOW = frozenset([
     "batch", "count", "d", "default", "first", "items", "last", "length", "list", "map", "reject",
@@ -134,7 +135,7 @@ def _weighed(value: Any) -> Any:
 
 def _written(value: Any) -> Any:
     """Pay for what is written before it becomes a text: a list may be in itself many times."""
-    if type(value) is not str:
+    if type(value) not in _PLAIN:
         _pay_whole(value)
     return value
 
