@@ -69,15 +69,6 @@ def create_app(*scenarios: Source, **options: Unpack[Options]) -> "web.Applicati
     return application(build(*scenarios, **options))
 
 
-def environment(base_url: str, api_key: str) -> dict[str, str]:
-    """Return the variables that point OpenAI's clients at a server: today's and 2023's names."""
-    return {
-        "OPENAI_BASE_URL": base_url,
-        "OPENAI_API_BASE": base_url,
-        "OPENAI_API_KEY": api_key,
-    }
-
-
 class MockGPT:
     """A stand-in server in a thread of its own, on a free port of the loopback interface.
 

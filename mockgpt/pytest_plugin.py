@@ -149,11 +149,12 @@ def _marked(request: pytest.FixtureRequest) -> tuple[tuple[Any, ...], dict[str, 
 def _begin(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, mock: "MockGPT | MockSession"
 ) -> None:
-    from mockgpt.mock import environment
+    from mockgpt.variables import direct, environment
 
     request.node.stash.setdefault(_used, []).append(mock)
     if request.config.getini("mockgpt_env"):
-        for name, value in environment(mock.base_url, mock.api_key).items():
+        variables = direct() | environment(mock.base_url, mock.api_key)
+        for name, value in variables.items():
             monkeypatch.setenv(name, value)
 
 

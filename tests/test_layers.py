@@ -81,6 +81,7 @@ def test_faker_is_imported_by_prose_alone_and_late():
         ("pytest", ("mockgpt.pytest_plugin",)),
         ("tiktoken", ("mockgpt.files.exact",)),
         ("jinja2", ("mockgpt.core.templates", "mockgpt.core.sandbox")),
+        ("trustme", ("mockgpt.server.tls",)),
     ],
 )
 def test_a_library_has_one_layer(library, layers):

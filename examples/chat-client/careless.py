@@ -5,6 +5,7 @@ Every one of them hides its failure: a test that only looks at what they return 
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -56,6 +57,10 @@ class Client:
 
     def late_request(self) -> None:
         self._post("Hello!")  # from a thread that outlived its test
+
+    def unexpected_host(self) -> None:
+        with suppress(requests.RequestException):
+            self._http.get("https://telemetry.example/", timeout=5)  # which no test has asked for
 
     def retry_after_ignored(self) -> None:
         self._until_it_works(2, wait=0.5)  # whatever Retry-After says

@@ -1,5 +1,8 @@
 """The careless client hides its mistakes; each is found all the same."""
 
+import subprocess
+import sys
+
 import pytest
 from careless import Client
 
@@ -64,3 +67,12 @@ def test_a_request_of_a_test_that_is_over_is_found():
         client.late_request()
         client.close()
         assert [finding.code for finding in session.findings] == ["late_request"]
+
+
+def test_a_host_that_was_not_to_be_reached_is_found():
+    code = "import careless; careless.Client('http://127.0.0.1', 'k', print).unexpected_host()"
+    run = [sys.executable, "-m", "mockgpt", "run", "--intercept", "openai.pgpt.cloud"]
+    command = [*run, "--", sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.endswith("1 error (unexpected_host)\n")

@@ -89,6 +89,18 @@ class Code(click.ParamType[str]):
         return str(value)
 
 
+class Host(click.ParamType[str]):
+    """The name of a host, or its address."""
+
+    name = "host"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it in small letters; click calls this."""
+        if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", str(value)):
+            self.fail(f"expected a host such as openai.pgpt.cloud, found '{value}'", param, ctx)
+        return str(value).lower()
+
+
 service_option = option(
     "--service", default="pgpt", metavar="NAME|FILE", help="The service to imitate."
 )

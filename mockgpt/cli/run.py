@@ -1,22 +1,28 @@
 """`mockgpt run`: a command whose clients are pointed at a server of its own, and what it came to."""
 
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mockgpt.cli.child import Ended, execute
-from mockgpt.cli.options import Code, Seconds, Unusable, option, server_options
+from mockgpt.cli.options import Code, Host, Seconds, Unusable, option, server_options
 from mockgpt.core.engine import DEFAULT
 from mockgpt.core.outcome import exit_code, judged, summary
-from mockgpt.core.records import record_of
+from mockgpt.core.records import Record, record_of
 from mockgpt.core.reports.junit import junit as junit_xml
 from mockgpt.core.reports.transcript import transcript
+from mockgpt.core.verdict import stray
 from mockgpt.files.reports import write_reports, write_whole
+from mockgpt.variables import direct, environment
 
 if TYPE_CHECKING:
+    from mockgpt.cli.offline import Witness
     from mockgpt.server.app import Handler
 
+_NOT_OFFLINE = 125  # as of tools that run another one and fail themselves
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells have it
 
 
@@ -47,6 +53,14 @@ class _Run(click.Command):
     metavar="FILE",
     help="Write the findings as JUnit XML.",
 )
+@option(
+    "--intercept",
+    type=Host(),
+    multiple=True,
+    metavar="HOST",
+    help="Answer in this host's place, by TLS; no other one can be reached. Repeatable.",
+)
+@option("--offline", is_flag=True, help="Leave the command no network but this server.")
 @option("--timeout", type=Seconds(), default=None, help="End the command after this: 30s or 2m.")
 @option("--allow", type=Code(), multiple=True, metavar="CODE", help="Expect a finding; repeatable.")
 @option(
@@ -65,6 +79,8 @@ def command(
     session: str,
     report: Path | None,
     junit: Path | None,
+    intercept: tuple[str, ...],
+    offline: bool,
     timeout: float | None,
     quiet: bool,
     api_key: tuple[str, ...],
@@ -74,14 +90,24 @@ def command(
 
     SCENARIO is a shipped name or a .yaml file; without one every answer is filler. COMMAND finds
     the server by OPENAI_BASE_URL, OPENAI_API_BASE, OPENAI_API_KEY and MOCKGPT_URL. The exit code is
-    COMMAND's, but 1 where it passed with findings that are errors, and 124 after --timeout.
+    COMMAND's, but 1 where it passed with findings that are errors, 124 after --timeout, and 125
+    where --offline cannot be enforced.
     """
     if not program:
         raise click.UsageError(
             "expected a command after --, found none; add it: mockgpt run SCENARIO -- npm test"
         )
+    from mockgpt.sessions import key_of  # aiohttp takes long to import
+
+    witness = _isolated() if offline else None  # before there are threads
     handler = _handler(scenarios, session, api_keys=list(api_key), **options)
-    ended = _run(program, handler, session, api_key, timeout)
+    key = api_key[0] if api_key else key_of(session)
+    ended = _run(
+        program, timeout, handler, session=session, key=key, hosts=intercept, witness=witness
+    )
+    for target in () if witness is None else witness.tried():
+        if target not in intercept:
+            _note(handler, session, target)
     sessions = judged(handler.engine.sessions.values(), session)
     outcome = "failed" if ended.code else "passed"
     records = [record_of(one, one.name, outcome) for one in sessions]
@@ -95,19 +121,28 @@ def command(
                 _say(transcript(one))
     if code or not quiet:
         _say(summary(sessions, findings))
+    suite = f"mockgpt run {Path(program[0]).name}"
+    if not _written(records, report, junit, suite=suite, seconds=ended.seconds):
+        code = code or Unusable.exit_code
+    raise click.exceptions.Exit(code)
+
+
+def _written(
+    records: list[Record], report: Path | None, junit: Path | None, *, suite: str, seconds: float
+) -> bool:
+    """Write the reports that are wanted; tell whether that could be done."""
     try:
         if report is not None:
             write_reports(records, report)
         if junit is not None:
             junit.parent.mkdir(parents=True, exist_ok=True)
-            suite = f"mockgpt run {Path(program[0]).name}"
-            write_whole(junit, junit_xml(records, suite=suite, seconds=ended.seconds))
+            write_whole(junit, junit_xml(records, suite=suite, seconds=seconds))
     except OSError as error:
         _say(
             f"cannot write {error.filename} ({error.strerror}); choose a place that can be written"
         )
-        code = code or Unusable.exit_code
-    raise click.exceptions.Exit(code)
+        return False
+    return True
 
 
 def _handler(scenarios: tuple[str, ...], session: str, **options: Any) -> "Handler":
@@ -126,33 +161,68 @@ def _handler(scenarios: tuple[str, ...], session: str, **options: Any) -> "Handl
     return handler
 
 
+def _isolated() -> "Witness":
+    from mockgpt.cli.offline import OfflineUnavailableError, Witness  # ctypes is for it alone
+
+    try:
+        return Witness()
+    except OfflineUnavailableError as error:
+        _say(
+            f"--offline cannot be enforced here ({error}), so the command was not run; run it as "
+            "root, allow user namespaces, or leave --offline out"
+        )
+        raise click.exceptions.Exit(_NOT_OFFLINE) from error
+
+
+def _note(handler: "Handler", session: str, target: str) -> None:
+    """Remember, once, a host that the command tried to reach."""
+    finding = stray(target)
+    engine = handler.engine
+    with handler.lock:
+        noted = engine.sessions.get(session, engine.default).noted
+        if finding not in noted:
+            noted.append(finding)
+
+
 def _run(
     program: list[str],
-    handler: "Handler",
-    session: str,
-    api_keys: tuple[str, ...],
     timeout: float | None,
+    handler: "Handler",
+    *,
+    session: str,
+    key: str,
+    hosts: tuple[str, ...],
+    witness: "Witness | None",
 ) -> Ended:
     """Run the command while the handler serves; what was still open at its end is recorded."""
-    from mockgpt.mock import environment
     from mockgpt.server.run import ServerThread, bind, url_of
-    from mockgpt.sessions import address, key_of
+    from mockgpt.sessions import address
 
-    listener = bind("127.0.0.1", 0)
-    url = url_of(listener)
-    variables = {
-        **environment(f"{address(url, session)}/v1", api_keys[0] if api_keys else key_of(session)),
-        "MOCKGPT_URL": url,
-    }
-    server = ServerThread(handler, listener)
-    try:
-        return execute(program, variables, timeout)
-    except OSError as error:
-        _say(f"cannot run '{program[0]}' ({error.strerror}); expected a program on PATH, or a path")
-        code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
-        raise click.exceptions.Exit(code) from error
-    finally:
-        server.stop()
+    with ExitStack() as stack:
+        listener = stack.enter_context(bind("127.0.0.1", 0))
+        url = url_of(listener)
+        variables = {
+            **direct(),
+            **environment(f"{address(url, session)}/v1", key),
+            "MOCKGPT_URL": url,
+        }
+        proxy = None
+        if hosts:
+            from mockgpt.cli.intercept import intercepting
+
+            strayed = partial(_note, handler, session)
+            proxy, more = stack.enter_context(intercepting(hosts, listener, strayed, witness))
+            variables |= more
+        server = ServerThread(handler, listener, proxy)
+        stack.callback(server.stop)
+        try:
+            return execute(program, variables, timeout)
+        except OSError as error:
+            _say(
+                f"cannot run '{program[0]}' ({error.strerror}); expected a program on PATH, or a path"
+            )
+            code = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
+            raise click.exceptions.Exit(code) from error
 
 
 def _say(text: str) -> None:

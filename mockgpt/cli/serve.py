@@ -4,7 +4,10 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +15,16 @@ import click
 
 from mockgpt import __version__
 from mockgpt.cli.options import Listen, Unusable, option, server_options
+from mockgpt.cli.secure import secured
 from mockgpt.core.exchange import Exchange
 from mockgpt.core.scenario import Loaded
+from mockgpt.variables import environment, trusting
 
 if TYPE_CHECKING:
     from mockgpt.files.watch import Watch
     from mockgpt.server.app import Handler
 
+PEM = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _LOOK = 0.3  # seconds between two looks at the files of --watch
 
 
@@ -37,6 +43,9 @@ _LOOK = 0.3  # seconds between two looks at the files of --watch
     metavar="TOKEN",
     help="What /_mockgpt/ asks for; without one it answers this machine only.",
 )
+@option("--tls", is_flag=True, help="Serve by TLS, with a certificate made for this run.")
+@option("certificate", "--cert", type=PEM, metavar="FILE", help="Serve by TLS with this one.")
+@option("key_file", "--key", type=PEM, metavar="FILE", help="Its key, where it is in another file.")
 @option("--watch", is_flag=True, help="Load the scenarios anew when their files change.")
 @option("-q", "--quiet", is_flag=True, help="No line per request.")
 def command(
@@ -45,6 +54,9 @@ def command(
     *,
     quiet: bool,
     watch: bool,
+    tls: bool,
+    certificate: Path | None,
+    key_file: Path | None,
     api_key: tuple[str, ...],
     **options: Any,
 ) -> None:
@@ -89,11 +101,22 @@ def command(
         raise click.ClickException(message) from error
     key = "<one of your keys>" if api_key else API_KEY  # which are secret
     watched = Watch(load, engine.loaded) if watch else None
-    asyncio.run(_serve(handler, listener, watched, key=key, quiet=quiet))
+    with (
+        listener,
+        secured(host, tls=tls, certificate=certificate, key=key_file) as (context, trusted),
+    ):
+        banner = partial(
+            _print_banner, engine.default.loaded.scenario.name, trusted, key=key, quiet=quiet
+        )
+        asyncio.run(_serve(handler, listener, context, watched, banner))
 
 
 async def _serve(
-    handler: "Handler", listener: socket.socket, watched: "Watch | None", *, key: str, quiet: bool
+    handler: "Handler",
+    listener: socket.socket,
+    tls: ssl.SSLContext | None,
+    watched: "Watch | None",
+    print_banner: Callable[[str], None],
 ) -> None:
     from mockgpt.server.run import is_exposed, serving, url_of
 
@@ -101,12 +124,11 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         # Not loop.add_signal_handler: Windows has none.
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    url = url_of(listener, "http" if tls is None else "https")
     if is_exposed(listener):
-        click.echo(_EXPOSED.format(url=url_of(listener)), err=True)
-    async with serving(handler, listener):
-        _print_banner(
-            url_of(listener), handler.engine.default.loaded.scenario.name, key=key, quiet=quiet
-        )
+        click.echo(_EXPOSED.format(url=url), err=True)
+    async with serving(handler, listener, tls=tls):
+        print_banner(url)
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), None if watched is None else _LOOK)
@@ -128,14 +150,20 @@ def _reload(watched: "Watch", handler: "Handler") -> None:
         click.echo(f"not reloaded, what was served before still is: {found.result}", err=True)
 
 
-def _print_banner(url: str, scenario: str, *, key: str, quiet: bool) -> None:
-    from mockgpt.mock import environment
-
+def _print_banner(scenario: str, trusted: Path | None, url: str, *, key: str, quiet: bool) -> None:
     first = f"mockgpt {__version__} on {url}" + (f" with {scenario}" if scenario else "")
-    values = environment(f"{url}/v1", key)
+    values = environment(f"{url}/v1", key) | ({} if trusted is None else trusting(trusted))
     variables = "\n".join(f"  export {name}={value}" for name, value in values.items())
     click.echo(
-        first if quiet else _BANNER.format(first=first, variables=variables, url=url, key=key)
+        first
+        if quiet
+        else _BANNER.format(
+            first=first,
+            variables=variables,
+            curl="curl" if trusted is None else f"curl --cacert {trusted}",
+            url=url,
+            key=key,
+        )
     )
 
 
@@ -152,7 +180,7 @@ Point a client at it:
 
 Or try it:
 
-  curl {url}/v1/chat/completions \\
+  {curl} {url}/v1/chat/completions \\
     -H 'Content-Type: application/json' -H 'Authorization: Bearer {key}' \\
     -d '{{"messages": [{{"role": "user", "content": "Hello!"}}]}}'
 

@@ -14,6 +14,7 @@ ErrorCode = Literal[
     "pattern_failed",
     "refused_request",  # as the real service would refuse it
     "late_request",  # of a session that was closed
+    "unexpected_host",  # asked for through the proxy, or where there is no network
     "retry_after_ignored",
     "retried_refusal",  # tried again what trying again cannot mend
     "retry_storm",

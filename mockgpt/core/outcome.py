@@ -16,7 +16,8 @@ def judged(sessions: Iterable[Session], pointed: str) -> tuple[Session, ...]:
     `default` and the one that the command was pointed to are there in any case, so they count only
     where they were used; but where nothing was, the latter's script is unmet.
     """
-    found = tuple(s for s in sessions if s.name not in (DEFAULT, pointed) or len(s.journal))
+    begun = (DEFAULT, pointed)
+    found = tuple(s for s in sessions if len(s.journal) or s.noted or s.name not in begun)
     return found or tuple(s for s in sessions if s.name == pointed)
 
 

@@ -109,7 +109,7 @@ class Session:
     def reset(self) -> None:
         """Begin anew: no journal, no findings, and every rule at its first call."""
         self.journal = Journal()
-        self._findings: deque[Finding] = deque(maxlen=_FINDINGS)  # outlive the journal's entries
+        self.noted: deque[Finding] = deque(maxlen=_FINDINGS)  # outlive the journal's entries
         self._repetitions = Repetitions()
         self.load(self.loaded)
 
@@ -117,7 +117,7 @@ class Session:
         """Return what should not have happened so far, what is not met, and what was careless."""
         scenario, settings = self.loaded.scenario, self.settings
         found = (
-            *self._findings,
+            *self.noted,
             *unmet_steps(scenario.script, self.play.met, self.loaded.places),
             *judged(tuple(self.journal), self.play.window),
         )
@@ -188,7 +188,7 @@ class Session:
         self.journal.append(exchange)
         finding = amiss(exchange)
         if finding is not None:
-            self._findings.append(finding)
+            self.noted.append(finding)
         return exchange
 
     def _case(self, incoming: Incoming, presented: tuple[str, ...]) -> _Case:

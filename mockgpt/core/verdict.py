@@ -40,6 +40,16 @@ def amiss(exchange: Exchange) -> Finding | None:
     return None
 
 
+def stray(target: str) -> Finding:
+    """Return the finding of a host, with its port where that is known, that was not to be reached."""
+    host = target.rpartition(":")[0] or target
+    message = (
+        f"a client tried to reach {target}; keep it from that, answer in its place with "
+        f"--intercept {host}, or expect it: --allow unexpected_host"
+    )
+    return Finding("unexpected_host", message)
+
+
 def unmet_steps(
     script: tuple[Step, ...], met: frozenset[str], places: Mapping[str, str]
 ) -> Iterator[Finding]:

@@ -129,7 +129,9 @@ class Connection(RequestHandler):
         self._depart()
         self._half_closed = self._request_count > self._handled
         self._break("it ended early")
-        return self._half_closed
+        # TLS knows no half: what comes after its end is lost.
+        secure = self.transport is not None and self.transport.get_extra_info("ssl_object")
+        return self._half_closed and not secure
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell whoever waits."""

@@ -4,9 +4,11 @@ import asyncio
 import errno
 import logging
 import socket
+import ssl
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -17,6 +19,7 @@ from mockgpt.server.app import Handler
 from mockgpt.server.connection import Connection
 from mockgpt.server.control import is_loopback
 from mockgpt.server.patience import PATIENCE, Patience, watch
+from mockgpt.server.proxy import Gate, Proxy
 
 _BACKLOG = 1024
 _ACCEPTING = 3  # turns of the loop from accept() until a connection is made known
@@ -28,8 +31,8 @@ log = logging.getLogger("mockgpt")
 
 
 class _Server(web.Server):
-    def __init__(self, handler: Handler, patience: Patience) -> None:
-        super().__init__(handler.handle)
+    def __init__(self, handler: Handler, patience: Patience, proxy: Proxy | None) -> None:
+        super().__init__(handler.handle if proxy is None else partial(proxy.handle, handler))
         self._refuse = handler.refuse
         self._patience = patience
         self._numbers = count(1)
@@ -96,21 +99,39 @@ def is_exposed(listener: socket.socket) -> bool:
     return not is_loopback(listener.getsockname()[0])
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, scheme: str = "http") -> str:
     """Return the URL of a listening socket, without a slash at its end."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 @asynccontextmanager
 async def serving(
-    handler: Handler, listener: socket.socket, patience: Patience = PATIENCE
+    handler: Handler,
+    listener: socket.socket,
+    patience: Patience = PATIENCE,
+    *,
+    tls: ssl.SSLContext | None = None,
+    proxy: Proxy | None = None,
 ) -> AsyncIterator[None]:
-    """Serve on the running loop while the context lasts; then end what is still open."""
+    """Serve on the running loop while the context lasts; then end what is still open.
+
+    With `tls` nothing else is spoken; with a `proxy` it is one, too.
+    """
     handler.exposed = is_exposed(listener)
     loop = asyncio.get_running_loop()
-    server = _Server(handler, patience)
-    acceptor = await loop.create_server(server, sock=listener, backlog=_BACKLOG)
+    server = _Server(handler, patience, proxy)
+    accept: Callable[[], asyncio.BaseProtocol] = server
+    doors = {listener: tls}
+    if proxy is not None:
+        accept = partial(Gate, proxy, server)
+        doors.update(proxy.doors)
+    acceptors = [
+        await loop.create_server(
+            accept if door is listener else server, sock=door, backlog=_BACKLOG, ssl=context
+        )
+        for door, context in doors.items()
+    ]
     before = loop.get_exception_handler()
     loop.set_exception_handler(server.trouble)
     watcher = loop.create_task(watch(patience, server.look))
@@ -124,10 +145,14 @@ async def serving(
         # Closing the acceptor under a connection that is just being accepted would leave that one
         # open for ever; so first accept no more, and let what was accepted become known.
         with suppress(NotImplementedError):  # Windows accepts without readers
-            loop.remove_reader(listener)
+            for door in doors:
+                loop.remove_reader(door)
         for _ in range(_ACCEPTING):
             await asyncio.sleep(0)
-        acceptor.close()
+        for acceptor in acceptors:
+            acceptor.close()
+        if proxy is not None:
+            proxy.close()
         server.pre_shutdown()
         left = server.held
         await server.shutdown(_GRACE)
@@ -143,21 +168,23 @@ class ServerThread:
     The socket listens before the thread runs, so a client may connect at once.
     """
 
-    def __init__(self, handler: Handler, listener: socket.socket) -> None:
+    def __init__(
+        self, handler: Handler, listener: socket.socket, proxy: Proxy | None = None
+    ) -> None:
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         self._loop = self._runner.get_loop()
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(
-            target=self._run, args=(handler, listener), name="mockgpt", daemon=True
+            target=self._run, args=(handler, listener, proxy), name="mockgpt", daemon=True
         )
         self._thread.start()
 
-    def _run(self, handler: Handler, listener: socket.socket) -> None:
+    def _run(self, handler: Handler, listener: socket.socket, proxy: Proxy | None) -> None:
         with self._runner as runner:
-            runner.run(self._serve(handler, listener))
+            runner.run(self._serve(handler, listener, proxy))
 
-    async def _serve(self, handler: Handler, listener: socket.socket) -> None:
-        async with serving(handler, listener):
+    async def _serve(self, handler: Handler, listener: socket.socket, proxy: Proxy | None) -> None:
+        async with serving(handler, listener, proxy=proxy):
             await self._stopping.wait()
 
     def settle(self) -> None:

@@ -12,7 +12,7 @@ def test_the_chat_client_s_tests_pass(root, pytester, monkeypatch):
         if file.is_file():
             (pytester.path / file.name).write_bytes(file.read_bytes())
     result = pytester.runpytest_subprocess("--strict-markers", timeout=100)
-    result.assert_outcomes(passed=26)
+    result.assert_outcomes(passed=27)
 
 
 def test_every_finding_has_its_mistake(root):
