@@ -9,6 +9,7 @@ from mockgpt.core import tokens
 from mockgpt.core.codes import check_codes
 from mockgpt.core.entry import did_you_mean
 from mockgpt.core.playing import OnMiss
+from mockgpt.core.redaction import Redaction, redaction
 from mockgpt.core.service import Dialect
 from mockgpt.core.settings import Settings
 from mockgpt.files.exact import load_split
@@ -27,6 +28,7 @@ class SessionOptions(TypedDict, total=False):
     on_miss: OnMiss | None  # what no rule answers; None: an error where there are rules
     allow: Collection[str]  # findings that are expected
     deny: Collection[str]  # warnings that are errors
+    redact: Collection[str]  # of what is shown: regular expressions, prompts, replies, emails
 
 
 class Options(SessionOptions, total=False):
@@ -53,7 +55,15 @@ def settings_of(options: SessionOptions, default: Settings) -> Settings:
         on_miss=options.get("on_miss", default.on_miss),
         allow=frozenset(options.get("allow", default.allow)),
         deny=frozenset(options.get("deny", default.deny)),
+        redaction=_redaction(options["redact"]) if "redact" in options else default.redaction,
     )
+
+
+def _redaction(rules: Collection[str]) -> Redaction:
+    try:
+        return redaction(rules)
+    except ValueError as error:
+        raise ValueError(f"option redact: {error}") from None
 
 
 def check_options(options: Mapping[str, object], known: Collection[str]) -> None:
@@ -70,12 +80,13 @@ def check_options(options: Mapping[str, object], known: Collection[str]) -> None
             raise TypeError(f"unknown option '{name}'{hint}")
         if name in ("allow", "deny"):
             check_codes(name, value)
-        if name == "api_keys" and isinstance(value, Collection) and not isinstance(value, str):
+        listed = name in ("api_keys", "redact")
+        if listed and isinstance(value, Collection) and not isinstance(value, str):
             value = list(value)
         try:
             msgspec.convert(value, _CHECKED.get(name, Any))
         except msgspec.ValidationError as error:
-            shown = "…" if name == "control_token" else repr(value)
+            shown = "…" if name in ("api_keys", "control_token") else repr(value)
             raise ValueError(f"option {name}={shown}: {error}") from None
 
 
@@ -84,6 +95,7 @@ _CHECKED: dict[str, Any] = {
     "clock": Literal["frozen", "real"],
     "api_keys": list[Annotated[str, msgspec.Meta(min_length=1)]],
     "errors": Dialect,
+    "redact": list[Annotated[str, msgspec.Meta(min_length=1)]],
     "strict": bool,
     "service": str,
     "max_body": Annotated[int, msgspec.Meta(ge=1)],

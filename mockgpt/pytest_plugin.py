@@ -53,6 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini("mockgpt_allow", "Findings of mockgpt that every test expects.", type="args")
     parser.addini("mockgpt_deny", "Warnings of mockgpt that fail every test.", type="args")
+    parser.addini("mockgpt_redact", "What mockgpt is not to show, a line each.", type="linelist")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -107,7 +108,7 @@ def _mockgpt_server(request: pytest.FixtureRequest) -> Iterator[_Server]:
     from mockgpt.mock import MockGPT
 
     config = request.config
-    project = {name: config.getini(f"mockgpt_{name}") for name in ("allow", "deny")}
+    project = {name: config.getini(f"mockgpt_{name}") for name in ("allow", "deny", "redact")}
     with MockGPT(**project) as mock:
         server = _Server(mock, [])
         yield server
@@ -143,7 +144,8 @@ def _marked(request: pytest.FixtureRequest) -> tuple[tuple[Any, ...], dict[str, 
         "allow": {*ini("mockgpt_allow")} - {*deny} | {*allow},
         "deny": {*ini("mockgpt_deny")} - {*allow} | {*deny},
     }
-    return scenarios, marked | codes
+    redact = [*ini("mockgpt_redact"), *marked.get("redact", ())]
+    return scenarios, marked | codes | {"redact": redact}
 
 
 def _begin(
@@ -272,10 +274,9 @@ def _shown(
     errors: set[tuple[str, str]], record: "Record", config: pytest.Config
 ) -> tuple[str, str, bytes]:
     from mockgpt.core.reports.transcript import transcript
-    from mockgpt.core.reports.wording import hidden
 
     told = "\n".join(f"mockgpt: {code}: {message}" for code, message in sorted(errors))
-    return hidden(told), transcript(record), _packed(record, config)
+    return told, transcript(record), _packed(record, config)
 
 
 def _packed(record: "Record", config: pytest.Config) -> bytes:

@@ -17,7 +17,6 @@ from mockgpt.core.codes import check_codes
 from mockgpt.core.engine import DEFAULT
 from mockgpt.core.exchange import Exchange, Journal
 from mockgpt.core.records import Record, record_of
-from mockgpt.core.reports.wording import hidden
 from mockgpt.core.scenario import Scenario, Step, entries_of
 from mockgpt.core.session import Session
 from mockgpt.core.verdict import Finding
@@ -244,4 +243,4 @@ def raise_unless(
     lines = [f"mockgpt: {len(errors)} finding{'s' if len(errors) > 1 else ''}"]
     lines += [f"  {finding.code}: {finding.message}" for finding in errors]
     bug = next((e.bug for finding in errors for e in finding.exchanges if e.bug), None)
-    raise AssertionError(hidden("\n".join(lines))) from bug  # a message may quote a request
+    raise AssertionError("\n".join(lines)) from bug

@@ -6,8 +6,9 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
-from mockgpt.cli.options import Unusable, option, service_option
+from mockgpt.cli.options import Unusable, option, redact_option, service_option
 from mockgpt.core.explanation import Explanation, Tried, explain, request_of
+from mockgpt.core.redaction import redaction
 
 
 class _Header(click.ParamType[tuple[str, str]]):
@@ -39,6 +40,7 @@ class _Header(click.ParamType[tuple[str, str]]):
     "--header", type=_Header(), multiple=True, metavar="'NAME: VALUE'", help="A header; repeatable."
 )
 @service_option
+@redact_option
 @option("as_json", "--json", is_flag=True, help="Print JSON.")
 def command(
     scenario: str,
@@ -47,6 +49,7 @@ def command(
     endpoint: str | None,
     header: tuple[tuple[str, str], ...],
     service: str,
+    redact: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Say which rule or step of SCENARIO answers REQUEST, and why the others do not.
@@ -64,7 +67,7 @@ def command(
         incoming = request_of(request.read(), imitated, endpoint=endpoint, headers=dict(header))
     except (ScenarioError, ValueError) as error:
         raise Unusable(str(error)) from error
-    explanation = explain(loaded, imitated, incoming)
+    explanation = explain(loaded, imitated, incoming, redaction(redact))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(explanation), indent=2))
     else:

@@ -9,6 +9,7 @@ import click
 from mockgpt.core.codes import CODES
 from mockgpt.core.entry import did_you_mean
 from mockgpt.core.pace import seconds
+from mockgpt.core.redaction import redaction
 from mockgpt.core.service import Dialect
 
 
@@ -101,6 +102,28 @@ class Host(click.ParamType[str]):
         return str(value).lower()
 
 
+class Redact(click.ParamType[str]):
+    """What is not to be shown."""
+
+    name = "what"
+    envvar_list_splitter = "\n"  # within an expression anything else may stand
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the rule; click calls this."""
+        try:
+            redaction([value])
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
+redact_option = option(
+    "--redact",
+    type=Redact(),
+    multiple=True,
+    metavar="WHAT",
+    help="Do not show what this regular expression matches, or prompts, replies, emails; repeatable.",
+)
 service_option = option(
     "--service", default="pgpt", metavar="NAME|FILE", help="The service to imitate."
 )
@@ -153,6 +176,7 @@ _OF_SERVERS = (
         "--max-body", type=Size(), default="16MiB", help="Largest request body that is accepted."
     ),
     tokenizer_option,
+    redact_option,
 )
 
 

@@ -190,6 +190,7 @@ Stop with Ctrl-C. A line per request follows.
 
 def _print_exchange(exchange: Exchange) -> None:
     """Print the access log's line: what was asked, what was sent, and what was not acted on."""
+    exchange = exchange.shown
     sent = exchange.sent
     parts = [f"{exchange.method or '-'} {exchange.path or '-'}", str(sent.status) if sent else "-"]
     if exchange.usage is not None:

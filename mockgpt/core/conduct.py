@@ -3,7 +3,6 @@
 All of it is read off the exchanges: what was asked, when, and what had been sent before.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -12,6 +11,7 @@ from msgspec import Struct
 from mockgpt.core.chains import calls_of, refused
 from mockgpt.core.codes import MISSES
 from mockgpt.core.exchange import Exchange
+from mockgpt.core.redaction import SECRETS
 from mockgpt.core.requests import ChatRequest
 
 _SLACK = 0.99  # of a wait: clocks of two processes round differently
@@ -22,11 +22,6 @@ _JITTER = 0.02  # the share by which waits must differ to be no constants
 _WAITS = 3  # that look alike before they are called constant
 _STALL = 1.0  # seconds of silence within a stall
 _CALLS = 5  # that a connection should have been used for again
-SECRETS = re.compile(  # also within JSON, where a line before ends with the letters \n
-    r"(?:\b|(?<=\\[nrt]))(?:sk-(?!mock)(?:proj-)?[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}\b"
-    r"|gh[pousr]_[A-Za-z0-9]{36,}|xox[abpr]-[A-Za-z0-9-]{10,}|AIza[0-9A-Za-z_-]{35})"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:\\+[nr]|[A-Za-z0-9+/=\s])*"
-)
 
 
 class Shown(Struct, frozen=True):

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from mockgpt.core import rules
 from mockgpt.core.errors import ApiError, shown
+from mockgpt.core.redaction import beginning
 from mockgpt.core.requests import (
     Body,
     ChatRequest,
@@ -130,7 +131,7 @@ def _malformed(body: bytes, error: Exception) -> ApiError:
     except (ValueError, RecursionError) as found:  # not UTF-8, or a number of 5,000 digits
         values["msg"] = str(found)
         error = found
-    doc = body[:_REPEATED].decode("utf-8", "replace")
+    doc = beginning(body[: 2 * _REPEATED].decode("utf-8", "replace"), _REPEATED)
     return ApiError("malformed_json", {**values, "doc": doc, "reason": str(error)}, place)
 
 

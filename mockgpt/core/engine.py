@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from mockgpt.core import keys
 from mockgpt.core.exchange import Exchange, Incoming, Sent
+from mockgpt.core.redaction import hidden
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.service import Service
 from mockgpt.core.session import Outcome, Session
@@ -108,7 +109,12 @@ class Engine:
         else:
             found = next(filter(None, map(_KEY.fullmatch, presented)), None)
         name = DEFAULT if found is None else found[1]
-        return self.sessions.get(name) or self.open(name), incoming, presented
+        session = self.sessions.get(name)
+        if session is None:
+            if hidden(name) != name:  # a client's key, which is shown to nobody
+                name = f"key-{keys.fingerprint(name)}"
+            session = self.sessions.get(name) or self.open(name)
+        return session, incoming, presented
 
     def record(self, outcome: Outcome, sent: Sent | None) -> Exchange:
         """Record what was sent."""

@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import UNSET
 
 from mockgpt.core.entry import Place, Problem
+from mockgpt.core.redaction import beginning
 
 Found = tuple[Place, Any, Any]  # where, what was wanted, what is there
 Path = tuple[str | int | None, ...]  # None stands for every item
@@ -28,12 +29,12 @@ def shown(value: object) -> str:
     if value is UNSET:
         return "nothing"
     if isinstance(value, str):
-        return repr(value) if len(value) <= _SHOWN else repr(value[:_SHOWN]) + "..."
+        return repr(beginning(value, _SHOWN)) + ("..." if len(value) > _SHOWN else "")
     try:
-        text = "".join(islice(_JSON.iterencode(value), _SHOWN + 1))
+        text = "".join(islice(_JSON.iterencode(value), 2 * _SHOWN))
     except (RecursionError, ValueError):  # nested nearly too deep; a number of 5,000 digits
         return f"a {type(value).__name__} too large to show"
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return beginning(text, _SHOWN) + ("..." if len(text) > _SHOWN else "")
 
 
 def unequal(

@@ -14,6 +14,7 @@ from msgspec import Struct
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.headers import merged
 from mockgpt.core.plan import Headers
+from mockgpt.core.redaction import beginning
 from mockgpt.core.service import Dialect, ErrorForm, Service
 
 _SHOWN = 200  # characters of a refused value that a message repeats
@@ -154,12 +155,12 @@ class Rendered(Struct, frozen=True):
 def shown(value: object) -> str:
     """Return a value as the service's validator shows it: as Python writes it, here bounded."""
     if isinstance(value, str | list):
-        value = value[: _SHOWN + 1]
+        value = value[: 2 * _SHOWN]
     try:
         text = repr(value)
     except (RecursionError, ValueError):  # nested nearly too deep; a number of 5,000 digits
         text = f"a {type(value).__name__} too large to show"
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return beginning(text, _SHOWN) + ("..." if len(text) > _SHOWN else "")
 
 
 def render(errors: Sequence[ApiError], service: Service, dialect: Dialect) -> Rendered:

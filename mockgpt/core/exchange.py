@@ -2,15 +2,17 @@
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, overload
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from mockgpt.core.answers import Usage
+from mockgpt.core.blotting import reply_body, request_body, teller
 from mockgpt.core.plan import Headers
-from mockgpt.core.requests import Request
+from mockgpt.core.redaction import NOTHING, Redaction, hidden, withheld
+from mockgpt.core.requests import Request, with_texts
 
 Ending = Literal["complete", "client_left", "aborted"]
 Chosen = Literal["", "rule", "step", "filler"]
@@ -44,6 +46,9 @@ class Incoming(Struct, frozen=True, kw_only=True):
     trouble: str = ""
     trouble_values: dict[str, str | int] = {}
 
+    def __repr__(self) -> str:
+        return hidden(f"<Incoming {self.method} {self.path}>")  # its headers are secret
+
 
 class Write(Struct, frozen=True):
     """One write of a body: so many bytes, so many seconds after the response was begun."""
@@ -70,6 +75,9 @@ class Sent(Struct, frozen=True, kw_only=True):
     ending: Ending = "complete"
     writes: tuple[Write, ...] = ()
 
+    def __repr__(self) -> str:
+        return Struct.__repr__(replace(self, body=reply_body(self.body, NOTHING, hidden)))
+
     @property
     def retry_after(self) -> float | None:
         """How many seconds the client was asked to wait before it tries again."""
@@ -91,7 +99,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     was answered, `limit` the limit that was behind it, and `message` what the client was told.
     `sent` is None where the connection was gone before a byte was written. `content` is equal for
     equal requests. `bodies` is False where
-    the journal had no room left for them.
+    the journal had no room left for them. `redaction` is what `shown` leaves out.
     """
 
     session: str = "default"
@@ -122,6 +130,37 @@ class Exchange(Struct, frozen=True, kw_only=True):
     usage: Usage | None = None
     bug: Exception | None = None
     sent: Sent | None = None
+    redaction: Redaction = NOTHING
+
+    def __repr__(self) -> str:
+        return Struct.__repr__(self.shown)
+
+    def tell(self, text: str) -> str:
+        """Return a text about this exchange, a path or a message that repeats some, redacted."""
+        return teller(self.body, self.redaction)(text)
+
+    @property
+    def shown(self) -> "Exchange":
+        """The exchange as everything that shows exchanges has it: redacted."""
+        by = self.redaction
+        told = teller(self.body, by)
+        request = None if self.request is None else with_texts(self.request, _changed(by))
+        sent = self.sent
+        if sent is not None:
+            headers = tuple((name, told(value)) for name, value in sent.headers)
+            sent = replace(sent, headers=headers, body=reply_body(sent.body, by, told))
+        return replace(
+            self,
+            path=by.text(self.path),
+            headers={name: told(value) for name, value in self.headers.items()},
+            body=request_body(self.body, by),
+            request=request,
+            ignored=tuple(map(told, self.ignored)),
+            message=told(self.message),
+            bug=None if self.bug is None else by.bug(self.bug),
+            sent=sent,
+            redaction=NOTHING,
+        )
 
     @property
     def status(self) -> int | None:
@@ -209,7 +248,13 @@ class Journal:
 def _without_bodies(exchange: Exchange) -> Exchange:
     sent = exchange.sent
     bare = None if sent is None else replace(sent, body=b"", writes=())
-    return replace(exchange, body=b"", bodies=False, request=None, sent=bare)
+    # What a message repeats of the body is known by the body alone.
+    message = exchange.message and exchange.tell(exchange.message)
+    return replace(exchange, body=b"", bodies=False, request=None, message=message, sent=bare)
+
+
+def _changed(by: Redaction) -> Callable[[str], str]:
+    return withheld if by.prompts else by.text
 
 
 def _size(exchange: Exchange) -> int:

@@ -16,6 +16,7 @@ from mockgpt.core.engine import Engine
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.matching import reasons
 from mockgpt.core.plan import Head
+from mockgpt.core.redaction import NOTHING, Change, Redaction
 from mockgpt.core.requests import Asked
 from mockgpt.core.scenario import Loaded, Rule, due, rule_of, steps_of
 from mockgpt.core.service import Service
@@ -97,11 +98,13 @@ def _path(endpoint: str, service: Service) -> str:
     return f"{service.routes[0]}/{service.endpoints[endpoint].paths[0]}"
 
 
-def explain(loaded: Loaded, service: Service, incoming: Incoming) -> Explanation:
+def explain(
+    loaded: Loaded, service: Service, incoming: Incoming, redaction: Redaction = NOTHING
+) -> Explanation:
     """Explain what becomes of the first request of a session; one without a key has some key."""
     presented = keys.presented(incoming.headers)
     with_key = incoming.headers if presented else {**incoming.headers, "api-key": "sk-mock"}
-    engine = Engine(loaded, service, Settings())
+    engine = Engine(loaded, service, Settings(redaction=redaction))
     outcome = engine.answer(msgspec.structs.replace(incoming, headers=with_key))
     exchange = outcome.exchange
     if exchange.request is None or exchange.limit:
@@ -110,7 +113,7 @@ def explain(loaded: Loaded, service: Service, incoming: Incoming) -> Explanation
                 answered=True, verdict="the service answers by itself: no rule is tried"
             )
         status = next(step.status for step in outcome.plan if isinstance(step, Head))
-        verdict = f"the service refuses it with {status}: {exchange.message}"
+        verdict = f"the service refuses it with {status}: {exchange.tell(exchange.message)}"
         return Explanation(answered=False, verdict=verdict)
     if exchange.error == "pattern_failed":
         return Explanation(answered=False, verdict=exchange.message)
@@ -120,7 +123,7 @@ def explain(loaded: Loaded, service: Service, incoming: Incoming) -> Explanation
         headers=incoming.headers,
         api_keys=presented,
     )
-    tried = tuple(_tried(loaded, asked))
+    tried = tuple(_tried(loaded, asked, exchange.tell))
     answers = next((one for one in tried if one.state == "answers"), None)
     if answers is not None:
         return Explanation(
@@ -131,7 +134,7 @@ def explain(loaded: Loaded, service: Service, incoming: Incoming) -> Explanation
     return Explanation(answered=False, verdict="nothing answers", tried=tried)
 
 
-def _tried(loaded: Loaded, asked: Asked) -> Iterator[Tried]:
+def _tried(loaded: Loaded, asked: Asked, tell: Change) -> Iterator[Tried]:
     """Yield the steps and then the rules, each with what it makes of the request."""
     script = loaded.scenario.script
     ready = {step.id for step in due(script, frozenset())}
@@ -139,7 +142,9 @@ def _tried(loaded: Loaded, asked: Asked) -> Iterator[Tried]:
     candidates += [("rule", rule) for rule in loaded.scenario.rules]
     answered = False
     for kind, rule in candidates:
-        found = reasons(rule, asked)
+        found = tuple(
+            Difference(one.key, tell(one.wanted), tell(one.got)) for one in reasons(rule, asked)
+        )
         state: State = "differs" if found else "answers"
         if answered:
             state = "not tried"

@@ -7,7 +7,9 @@ from hashlib import blake2b
 
 from mockgpt.core.errors import ApiError
 
-_SECRET = re.compile("auth|cookie|key|secret|token")  # in a header's name
+_SECRET = re.compile(  # in a header's name
+    "auth|cookie|credential|jwt|key|passw|secret|signature|token"
+)
 _SHOWN_ENDS = 4  # characters at each end, of keys long enough to hide the rest
 _LONG = 16
 
@@ -38,9 +40,16 @@ def refusal(keys: tuple[str, ...], accepted: frozenset[str]) -> ApiError | None:
     return None
 
 
-def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers whose names do not sound of a secret."""
-    return {name: value for name, value in headers.items() if not sounds_secret(name)}
+def divided(headers: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return the headers whose names do not sound of a secret, and the values of the others."""
+    plain: dict[str, str] = {}
+    secret: list[str] = []
+    for name, value in headers.items():
+        if sounds_secret(name):
+            secret.append(value)
+        else:
+            plain[name] = value
+    return plain, secret
 
 
 @lru_cache(maxsize=1024)  # clients send the same few names again and again

@@ -1,14 +1,24 @@
 """Requests as values: what is left of a body once the service has accepted it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+from mockgpt.core.redaction import hidden
 
 Text = str | tuple[int, ...]  # a prompt or an input: text, or token ids
 
 
-class Message(Struct, frozen=True):
+class _Discreet(Struct, frozen=True):
+    """What shows no secret of a client's where it is printed."""
+
+    def __repr__(self) -> str:
+        return hidden(Struct.__repr__(self))
+
+
+class Message(_Discreet, frozen=True):
     """One message of a chat; parts are joined into their text."""
 
     role: str
@@ -16,7 +26,7 @@ class Message(Struct, frozen=True):
     name: str | None = None
 
 
-class ChatRequest(Struct, frozen=True, kw_only=True, tag="chat"):
+class ChatRequest(_Discreet, frozen=True, kw_only=True, tag="chat"):
     """`POST /v1/chat/completions`. Absent and null optional fields are None or their default."""
 
     model: str
@@ -56,7 +66,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True, tag="chat"):
         return self.last("assistant")
 
 
-class CompletionRequest(Struct, frozen=True, kw_only=True, tag="completions"):
+class CompletionRequest(_Discreet, frozen=True, kw_only=True, tag="completions"):
     """`POST /v1/completions`: one choice for each prompt."""
 
     model: str
@@ -72,7 +82,7 @@ class CompletionRequest(Struct, frozen=True, kw_only=True, tag="completions"):
         return self.prompts
 
 
-class EmbeddingRequest(Struct, frozen=True, kw_only=True, tag="embeddings"):
+class EmbeddingRequest(_Discreet, frozen=True, kw_only=True, tag="embeddings"):
     """`POST /v1/embeddings`: one vector for each input."""
 
     model: str
@@ -87,6 +97,26 @@ class EmbeddingRequest(Struct, frozen=True, kw_only=True, tag="embeddings"):
 
 Request = ChatRequest | CompletionRequest | EmbeddingRequest
 
+
+def with_texts(request: Request, change: Callable[[str], str]) -> Request:
+    """Return a request with other texts; token ids stay."""
+
+    def changed(texts: tuple[Text, ...]) -> tuple[Text, ...]:
+        return tuple(change(text) if isinstance(text, str) else text for text in texts)
+
+    match request:
+        case ChatRequest():
+            messages = (
+                Message(one.role, change(one.content), one.name and change(one.name))
+                for one in request.messages
+            )
+            return replace(request, messages=tuple(messages))
+        case CompletionRequest():
+            return replace(request, prompts=changed(request.prompts))
+        case EmbeddingRequest():
+            return replace(request, inputs=changed(request.inputs))
+
+
 Body = dict[str, Any]  # a request's JSON as it was sent
 
 
@@ -97,3 +127,6 @@ class Asked(Struct, frozen=True, kw_only=True):
     body: Body
     headers: Mapping[str, str] = {}
     api_keys: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Asked {self.request!r}>"

@@ -15,7 +15,9 @@ from msgspec.structs import replace
 
 from mockgpt.core import keys, responses, vectors
 from mockgpt.core.answers import Makings, make
+from mockgpt.core.blotting import discreet
 from mockgpt.core.calls import Attempt, Repetitions
+from mockgpt.core.case import Case, facts_of
 from mockgpt.core.decode import Decoded, decode
 from mockgpt.core.draws import draw
 from mockgpt.core.endpoints import find, refusal
@@ -34,7 +36,6 @@ from mockgpt.core.verdict import Finding, amiss, judged, unmet_steps, weighed
 _FINDINGS = 1_000
 _VECTORS = 256  # kept for texts that come again
 _PATHS = 64
-_KNOWN = ("at", "elapsed", "connection", "method", "path")  # of a request from its beginning
 
 
 class Outcome(Struct, kw_only=True):
@@ -50,20 +51,13 @@ class Outcome(Struct, kw_only=True):
     attempt: Attempt | None = None
     granted: Granted | None = None
 
+    def __repr__(self) -> str:
+        return f"<Outcome for {self.exchange!r}>"
+
     @property
     def exchange(self) -> Exchange:
         """What the record would be if nothing were sent."""
         return Exchange(**self.facts)
-
-
-class _Case(Struct, kw_only=True):
-    """A request on its way to an answer: what is known of it so far."""
-
-    incoming: Incoming
-    presented: tuple[str, ...]
-    key: bytes  # of this one's draws
-    manner: responses.Manner
-    facts: dict[str, Any]
 
 
 class Session:
@@ -164,16 +158,16 @@ class Session:
 
     def fail(self, incoming: Incoming, bug: Exception) -> Outcome:
         """Answer a request that mockgpt itself failed on, and keep the bug for the test."""
+        by = self.settings.redaction.with_secrets(keys.divided(incoming.headers)[1])
+        bug = by.bug(bug)
         failed = {"error": "mockgpt_bug", "message": repr(bug), "bug": bug}
-        plan = responses.failed(repr(bug)[:200])
-        return Outcome(session=self, plan=plan, facts=self._facts(incoming) | failed)
+        facts = facts_of(incoming, self.name, by) | failed
+        return Outcome(session=self, plan=responses.failed(repr(bug)[:200]), facts=facts)
 
     def begun(self, incoming: Incoming) -> Outcome:
         """Return what there is to record of a request that nothing is decided of yet."""
-        return Outcome(session=self, plan=iter(()), facts=self._facts(incoming))
-
-    def _facts(self, incoming: Incoming) -> dict[str, Any]:
-        return {"session": self.name} | {name: getattr(incoming, name) for name in _KNOWN}
+        facts = facts_of(incoming, self.name, self.settings.redaction)
+        return Outcome(session=self, plan=iter(()), facts=facts)
 
     def record(self, outcome: Outcome, sent: Sent | None) -> Exchange:
         """Append a finished exchange to the journal: the only place that does."""
@@ -191,40 +185,43 @@ class Session:
             self.noted.append(finding)
         return exchange
 
-    def _case(self, incoming: Incoming, presented: tuple[str, ...]) -> _Case:
+    def _case(self, incoming: Incoming, presented: tuple[str, ...]) -> Case:
         """Begin with a request. Its key is its content, and how often that came before.
 
         Not the order of arrival: concurrent requests that differ must not swap their ids.
         """
         content = draw(0, incoming.method, incoming.path, incoming.query, incoming.body, size=16)
         count = incoming.headers.get("x-stainless-retry-count", "0")
+        headers, secret = keys.divided(incoming.headers)
+        redaction = self.settings.redaction
         told = {
             "retries": int(count) if re.fullmatch("[0-9]{1,9}", count) else 0,
-            "headers": keys.without_secrets(incoming.headers),
+            "headers": headers,
             "body": incoming.body,
+            "redaction": redaction.knowing(secret, incoming.path, headers, incoming.body),
             "content": content,
             "key": keys.fingerprint(keys.decisive(presented, self.settings.api_keys)),
         }
-        return _Case(
+        return Case(
             incoming=incoming,
             presented=presented,
             key=draw(0, self.name, content, self._repetitions.count(content)),
             manner=self._manner,
-            facts=self._facts(incoming) | told,
+            facts=facts_of(incoming, self.name, redaction) | told,
         )
 
-    def _outcome(self, case: _Case, plan: Plan) -> Outcome:
+    def _outcome(self, case: Case, plan: Plan) -> Outcome:
         return Outcome(session=self, plan=plan, facts=case.facts)
 
-    def _refuse(self, case: _Case, *errors: ApiError) -> Outcome:
+    def _refuse(self, case: Case, *errors: ApiError) -> Outcome:
+        errors = discreet(errors, case.facts["redaction"].secretless)
         plan, message = responses.refused(errors, case.manner, case.key)
-        hidden = str(errors[0].values.get("key", ""))  # not even the ends of a key are recorded
-        if hidden:
+        if hidden := str(errors[0].values.get("key", "")):  # not even a key's ends are recorded
             message = message.replace(hidden, "***")
         case.facts |= {"error": errors[0].name, "message": message}
         return Outcome(session=self, plan=plan, facts=case.facts, hidden=hidden)
 
-    def _limited(self, case: _Case, decoded: Decoded, endpoint: Endpoint) -> Outcome:
+    def _limited(self, case: Case, decoded: Decoded, endpoint: Endpoint) -> Outcome:
         """Answer a request that its key's limits admit; tell on every response what is left."""
         at = case.incoming.elapsed
         most = getattr(decoded.request, "max_tokens", None) or 0
@@ -242,7 +239,7 @@ class Session:
             undo.pop_all()
         return outcome
 
-    def _reply(self, case: _Case, decoded: Decoded, endpoint: Endpoint) -> Outcome:
+    def _reply(self, case: Case, decoded: Decoded, endpoint: Endpoint) -> Outcome:
         asked = Asked(
             request=decoded.request,
             body=decoded.body,
@@ -258,7 +255,7 @@ class Session:
         return outcome
 
     def _reply_to(
-        self, attempt: Attempt, case: _Case, decoded: Decoded, asked: Asked, *, endpoint: Endpoint
+        self, attempt: Attempt, case: Case, decoded: Decoded, asked: Asked, *, endpoint: Endpoint
     ) -> Outcome:
         rule = self.play.rule(attempt)
         found = self.play.reply(attempt, asked)

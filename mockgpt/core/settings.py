@@ -7,6 +7,7 @@ from msgspec import Struct
 from mockgpt.core import tokens
 from mockgpt.core.answers import Split
 from mockgpt.core.playing import OnMiss
+from mockgpt.core.redaction import NOTHING, Redaction
 from mockgpt.core.service import Dialect
 
 _TEXTS, _SHORT = 1_024, 2_048  # texts that are kept in tokens, and their characters at most
@@ -30,3 +31,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     on_miss: OnMiss | None = None  # None: an error where there are rules, else filler
     allow: frozenset[str] = frozenset()
     deny: frozenset[str] = frozenset()
+    redaction: Redaction = NOTHING
+
+    def __repr__(self) -> str:
+        return f"<Settings of {self.dialect} with {len(self.api_keys)} keys>"

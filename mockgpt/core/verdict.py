@@ -72,9 +72,13 @@ def judged(exchanges: Sequence[Exchange], window: float) -> Iterator[Finding]:
 def weighed(
     found: Iterable[Finding], allow: frozenset[str], deny: frozenset[str]
 ) -> Iterator[Finding]:
-    """Yield the findings that are not allowed, each as severe as it is where some are denied."""
+    """Yield the findings that are not allowed, each as severe as it is where some are denied.
+
+    What their messages repeat of a request is redacted: here they are first shown.
+    """
     for finding in found:
         if finding.code not in allow:
-            yield Finding(
-                finding.code, finding.message, finding.exchanges, severity(finding.code, deny)
-            )
+            message = finding.message
+            for exchange in finding.exchanges:
+                message = exchange.tell(message)
+            yield Finding(finding.code, message, finding.exchanges, severity(finding.code, deny))

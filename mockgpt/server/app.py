@@ -83,9 +83,11 @@ class Handler:
                 outcome = self.engine.answer(incoming)
             return await sender.send(outcome.plan)
         except Exception as bug:  # the one place where a bug of mockgpt's becomes a visible one
-            log.exception("bug in mockgpt: %s %s", incoming.method, incoming.path)
             with self.lock:
                 outcome = self.engine.fail(incoming, bug, outcome)
+            exchange = outcome.exchange.shown  # the bug's words may repeat what was asked
+            words = "bug in mockgpt: %s %s"
+            log.exception(words, exchange.method, exchange.path, exc_info=exchange.bug)
             if sender.response is None:
                 return await sender.send(outcome.plan)
             sender.abort("reset")  # too late for another answer

@@ -86,7 +86,8 @@ class Connection(RequestHandler):
         number: int,
         patience: Patience,
     ) -> None:
-        super().__init__(server, loop=loop)
+        # Its access log would tell whole queries, and keys in them.
+        super().__init__(server, loop=loop, access_log=None)  # type: ignore[arg-type]
         self._refuse = refuse
         self._patience = patience
         self.number = number

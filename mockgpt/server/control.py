@@ -20,6 +20,7 @@ from mockgpt.core.engine import Engine
 from mockgpt.core.entry import did_you_mean
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.plan import Headers, Plan, whole
+from mockgpt.core.redaction import hidden
 from mockgpt.core.scenario import Loaded
 from mockgpt.server.views import ErrorDetail, ErrorView
 
@@ -182,7 +183,8 @@ def answer(incoming: Incoming, of: Controlled, operations: tuple[Operation, ...]
 
 
 def _refused(refused: ControlError) -> Plan:
-    detail = ErrorDetail(message=refused.message, errors=refused.errors)
+    errors = tuple(map(hidden, refused.errors))  # which repeat what was sent
+    detail = ErrorDetail(message=hidden(refused.message), errors=errors)
     return _told(refused.status, JSON, json_bytes(ErrorView(error=detail)), refused.headers)
 
 

@@ -10,6 +10,7 @@ from mockgpt import __version__
 from mockgpt.core.entry import did_you_mean
 from mockgpt.core.exchange import Exchange
 from mockgpt.core.pace import seconds
+from mockgpt.core.redaction import hidden
 from mockgpt.core.reports.data import ExchangeView, exchange_view
 from mockgpt.core.reports.har import har
 from mockgpt.core.reports.lines import json_lines
@@ -58,7 +59,7 @@ def health(call: Call[Nothing, None]) -> Health:
 
 def get_scenario(call: Call[OfScenario, None]) -> ScenarioData:
     """Show the scenario, as a file could have it."""
-    return _data(_loaded(call))
+    return _shown(_data(_loaded(call)))
 
 
 def put_scenario(call: Call[OfScenario, SomeScenario]) -> ScenarioData:
@@ -68,7 +69,7 @@ def put_scenario(call: Call[OfScenario, SomeScenario]) -> ScenarioData:
         call.of.engine.load(loaded)
     else:
         _session(call.of, call.parameters.session).load(loaded)
-    return _data(loaded)
+    return _shown(_data(loaded))
 
 
 def patch_rule(call: Call[OfRule, dict[str, Any]]) -> RuleData:
@@ -91,8 +92,7 @@ def patch_rule(call: Call[OfRule, dict[str, Any]]) -> RuleData:
         call.of.engine.amend(loaded)
     else:
         _session(call.of, call.parameters.session).amend(loaded)
-    changed: dict[str, Any] = _data(loaded)["rules"][index]
-    return changed
+    return _shown(_data(loaded)["rules"][index])
 
 
 def list_sessions(call: Call[Nothing, None]) -> SessionList:
@@ -255,6 +255,12 @@ def _usable(of: Controlled, sent: dict[str, Any] | str, seed: int | None) -> Loa
 def _data(loaded: Loaded) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(loaded.scenario))
     return {"mockgpt": 1, **data}
+
+
+def _shown(data: dict[str, Any]) -> dict[str, Any]:
+    """Return data without the keys that its author may have put into conditions."""
+    shown: dict[str, Any] = msgspec.json.decode(hidden(msgspec.json.encode(data).decode()))
+    return shown
 
 
 def _is_asked_for(exchange: Exchange, asked: OfJournal) -> bool:

@@ -15,7 +15,8 @@ from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.exchange import Chosen, Ending, Exchange, Write
 from mockgpt.core.plan import Headers
 from mockgpt.core.records import Record
-from mockgpt.core.reports.wording import hidden, visible
+from mockgpt.core.redaction import hidden
+from mockgpt.core.reports.wording import visible
 from mockgpt.core.verdict import Finding
 
 T = TypeVar("T", bound=Struct)
@@ -112,11 +113,12 @@ class Report(Struct, frozen=True, kw_only=True):
 def report_json(records: Sequence[Record]) -> bytes:
     """Return records whole, as JSON."""
     report = Report(version=1, mockgpt=__version__, records=tuple(map(_record_view, records)))
-    return hidden(json_bytes(report).decode()).encode()
+    return json_bytes(report)
 
 
 def exchange_view(exchange: Exchange) -> ExchangeView:
     """Show an exchange."""
+    exchange = exchange.shown
     sent = exchange.sent
     return _view(
         ExchangeView,
@@ -131,14 +133,16 @@ def exchange_view(exchange: Exchange) -> ExchangeView:
 def finding_view(finding: Finding) -> FindingView:
     """Show a finding."""
     numbers = tuple(exchange.number for exchange in finding.exchanges)
-    return _view(FindingView, finding, exchanges=numbers)
+    return _view(FindingView, finding, message=hidden(finding.message), exchanges=numbers)
 
 
 def _record_view(record: Record) -> RecordView:
     return _view(
         RecordView,
         record,
-        name=visible(record.name),  # a test's name may have halves of pairs, which are no UTF-8
+        name=hidden(
+            visible(record.name)
+        ),  # a test's name may have halves of pairs, which are no UTF-8
         outcome=visible(record.outcome),
         findings=tuple(map(finding_view, record.findings)),
         exchanges=tuple(map(exchange_view, record.exchanges)),

@@ -9,7 +9,7 @@ from typing import Any
 from mockgpt import __version__
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.exchange import Exchange, Sent
-from mockgpt.core.reports.wording import answerer, hidden
+from mockgpt.core.reports.wording import answerer
 
 _HOST = re.compile(r"[A-Za-z0-9._~\[\]:-]+")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -20,11 +20,11 @@ def har(exchanges: Iterable[Exchange]) -> bytes:
 
     A frozen clock stands still, so entries begin when the first did, and as much later as passed.
     """
-    shown = tuple(exchanges)
+    shown = tuple(exchange.shown for exchange in exchanges)
     entries = [_entry(exchange, shown[0]) for exchange in shown]
     creator = {"name": "mockgpt", "version": __version__}
     archive = {"log": {"version": "1.2", "creator": creator, "entries": entries}}
-    return hidden(json_bytes(archive).decode()).encode()
+    return json_bytes(archive)
 
 
 def _entry(exchange: Exchange, first: Exchange) -> dict[str, Any]:

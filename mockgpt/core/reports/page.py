@@ -129,6 +129,7 @@ def _finding(finding: Finding, index: int) -> str:
 
 
 def _exchange(exchange: Exchange, first: Exchange, index: int, share: int) -> Iterator[str]:
+    exchange = exchange.shown
     what = exchange.endpoint or f"{exchange.method} {exchange.path}"
     yield (
         f'<article id="t{index}e{exchange.number}">\n'

@@ -44,6 +44,7 @@ def _lines(record: Record, most: int) -> Iterator[str]:
 
 
 def _line(exchange: Exchange, first: Exchange) -> str:
+    exchange = exchange.shown
     what = exchange.endpoint or f"{exchange.method} {exchange.path}".strip() or "no HTTP"
     text = one_line(asked(exchange), _ASKED)
     told = [

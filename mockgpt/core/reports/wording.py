@@ -2,8 +2,8 @@
 
 import re
 
-from mockgpt.core.conduct import SECRETS
 from mockgpt.core.exchange import Exchange, Sent
+from mockgpt.core.redaction import SECRET_SIZE, hidden
 from mockgpt.core.requests import ChatRequest, Text
 from mockgpt.core.verdict import Finding
 
@@ -14,7 +14,6 @@ _UNSEEN = re.compile(
     "\ud800-\udfff\ufeff\ufffe\uffff\U000e0000-\U000e007f]"
 )
 _LINE = 10_000  # characters of which one line is made
-_SECRET = 200  # characters, more than make a secret known
 _ENDINGS = {"complete": "complete", "client_left": "the client left", "aborted": "cut off"}
 
 
@@ -23,16 +22,11 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def hidden(text: str) -> str:
-    """Return a text with the secrets that clients put into it blotted out."""
-    return SECRETS.sub("***", text)
-
-
 def clipped(text: str, most: int) -> str:
     """Return a text's beginning, visible. What is cut off is no half of a secret, which none knows."""
-    whole = hidden(text[: most + _SECRET])
-    if len(text) > most + _SECRET:
-        whole = whole[:-_SECRET] + "…"
+    whole = hidden(text[: most + SECRET_SIZE])
+    if len(text) > most + SECRET_SIZE:
+        whole = whole[:-SECRET_SIZE] + "…"
     return visible(whole if len(whole) <= most else whole[:most] + "…")
 
 

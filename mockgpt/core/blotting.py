@@ -1,0 +1,221 @@
+"""Where a redaction takes effect: in the strings of JSON bodies, in streams, in messages that quote.
+
+A stream's pieces are read together: a secret that an answer repeats is cut into tokens.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from mockgpt.core.encode.sse import json_bytes
+from mockgpt.core.errors import ApiError
+from mockgpt.core.redaction import MARK, SECRETS, Change, Redaction, named_secret, withheld
+
+# What bodies have besides a client's and an answer's text, and is shown in any case.
+_PLAIN = frozenset(
+    {"code", "created", "encoding_format", "finish_reason", "id", "model", "object", "param"}
+    | {"role", "type"}
+)
+_NUMBERS = 8  # a list of more is token ids or a vector, which say what the text did
+_QUOTED = 4  # characters: a shorter text is only known between quotation marks
+_CUT = "..."  # behind what a message has no room for
+_LONGEST = 1_100  # characters of a text that a message repeats
+
+Blot = Callable[[str, str], str]  # of the name that a text has, and the text
+
+
+def request_body(body: bytes, by: Redaction) -> bytes:
+    """Return a request's body as it may be shown: the very bytes where nothing in them is hidden."""
+
+    def blot(name: str, text: str) -> str:
+        if named_secret(name, text):
+            return MARK
+        return withheld(text) if by.prompts and name not in _PLAIN else by.text(text)
+
+    return _body(body, blot, by.text, whole=by.prompts)
+
+
+def reply_body(body: bytes, by: Redaction, tell: Change) -> bytes:
+    """Return a response's body as it may be shown; `tell` changes what it repeats of the request."""
+
+    def blot(name: str, text: str) -> str:
+        return withheld(text) if by.replies and name not in _PLAIN else tell(text)
+
+    if body.startswith(b"data:") or b"\ndata:" in body:
+        return _stream(body, blot, tell, whole=by.replies)
+    return _body(body, blot, tell, whole=by.replies)
+
+
+def teller(body: bytes, by: Redaction) -> Change:
+    """Return what changes a message that may quote a request with this body, whole or cut."""
+    quoted: list[tuple[str, str]] | None = None
+
+    def tell(text: str) -> str:
+        nonlocal quoted
+        if not (by.prompts or by.patterns or _CUT in text):
+            return by.text(text)
+        if quoted is None:  # only now: of most requests there is nothing to tell
+            quoted = sorted(_quoted(body, by), key=lambda one: -len(one[0]))
+        return by.text(_unquoted(text, quoted))
+
+    return tell
+
+
+def discreet(errors: tuple[ApiError, ...], tell: Change) -> tuple[ApiError, ...]:
+    """Return errors that repeat what was sent only so; of a key they have the ends alone."""
+    return tuple(
+        replace(
+            error,
+            values={
+                name: tell(value) if isinstance(value, str) and name != "key" else value
+                for name, value in error.values.items()
+            },
+        )
+        for error in errors
+    )
+
+
+def _body(body: bytes, blot: Blot, change: Change, *, whole: bool) -> bytes:
+    """Return a body with its strings changed; one that is no JSON is changed as a text."""
+    if not body:
+        return body
+    value = _decoded(body)
+    if isinstance(value, dict | list):
+        changed = _walked(value, blot, whole=whole)
+        if changed != value:
+            return json_bytes(changed)
+    elif whole:
+        return withheld(body.decode("utf-8", "replace")).encode()
+    text = body.decode("utf-8", "replace")
+    changed = change(text)
+    return body if changed == text else changed.encode()
+
+
+def _decoded(body: bytes | str) -> Any:
+    """Return the JSON of a body, None for what is no JSON."""
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):  # UnicodeDecodeError and DecodeError are ValueErrors
+        return None
+
+
+def _walked(value: Any, blot: Blot, name: str = "", *, whole: bool) -> Any:
+    match value:
+        case str():
+            return blot(name, value)
+        case dict():
+            # A name may be anything, too, but of what the service knows none is a text.
+            return {
+                blot("id", key): _walked(item, blot, key, whole=whole)
+                for key, item in value.items()
+            }
+        case list() if whole and value and _are_numbers(value, name):
+            return f"‹redacted, {len(value):,} numbers›"
+        case list():
+            return [_walked(item, blot, name, whole=whole) for item in value]
+        case _:
+            return value
+
+
+def _are_numbers(value: list[Any], name: str) -> bool:
+    numbers = all(isinstance(item, int | float) for item in value)
+    return numbers and (len(value) > _NUMBERS or name in ("prompt", "input", "embedding"))
+
+
+def _stream(body: bytes, blot: Blot, change: Change, *, whole: bool) -> bytes:
+    """Return a stream of events with the texts of its choices changed, each as a whole."""
+    lines = body.decode("utf-8", "replace").split("\n")
+    events = {
+        number: value
+        for number, line in enumerate(lines)
+        if line.startswith("data:") and isinstance(value := _decoded(line[5:]), dict)
+    }
+    pieces: dict[Any, list[tuple[dict[str, Any], str]]] = {}
+    before = json.dumps(list(events.values()))
+    for event in events.values():
+        for index, holder, name in _pieces(event):
+            pieces.setdefault(index, []).append((holder, name))
+    for parts in pieces.values():
+        text = "".join(holder[name] for holder, name in parts)
+        if not whole and (changed := change(text)) != text:
+            for holder, name in parts:
+                holder[name], changed = changed, ""
+    walked = {number: _walked(event, blot, whole=whole) for number, event in events.items()}
+    if json.dumps(list(walked.values())) != before:
+        for number, event in walked.items():
+            lines[number] = f"data: {json_bytes(event).decode()}"
+    return "\n".join(
+        line if number in events else _line(line, change, whole=whole)
+        for number, line in enumerate(lines)
+    ).encode()
+
+
+def _line(line: str, change: Change, *, whole: bool) -> str:
+    """Return a line of a stream that is no event of ours: a cut one, a comment, the end."""
+    if whole and line.startswith("data:") and line.strip() != "data: [DONE]":
+        return f"data: {withheld(line[5:].strip())}"
+    return change(line)
+
+
+def _pieces(event: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any], str]]:
+    """Yield where an event has text of a choice: its index, and what holds the text by which name."""
+    choices = event.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict):
+            delta = choice.get("delta")
+            for holder, name in ((delta, "content"), (choice, "text")):
+                if isinstance(holder, dict) and isinstance(holder.get(name), str):
+                    yield choice.get("index"), holder, name
+
+
+def _quoted(body: bytes, by: Redaction) -> Iterator[tuple[str, str]]:
+    """Yield what a message may repeat of a body and may not show, with what stands for it."""
+    value = _decoded(body)
+    texts: list[tuple[str, str]] = []
+
+    def note(name: str, text: str) -> str:
+        texts.append((name, text))
+        return text
+
+    if isinstance(value, dict | list):
+        _walked(value, note, whole=False)
+    else:
+        note("", body.decode("utf-8", "replace"))
+    for name, text in texts:
+        if by.prompts and name not in _PLAIN:
+            yield from ((form, withheld(text)) for form in _forms(text))
+        for pattern in (SECRETS, *by.patterns):
+            for found in pattern.finditer(text):
+                yield from ((form, MARK) for form in _forms(found[0]))
+
+
+def _forms(text: str) -> Iterable[str]:
+    """Return how messages write a text: as it is, as Python does, and as JSON does."""
+    forms = (text, repr(text)[1:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False))
+    return {form for form in (*forms[:3], forms[3][1:-1]) if form}
+
+
+def _unquoted(text: str, quoted: list[tuple[str, str]]) -> str:
+    """Return a message without what it quotes; of a text that it cuts, without the beginning."""
+    for form, mark in quoted:
+        if len(form) < _QUOTED:
+            for quote in "'\"":
+                text = text.replace(f"{quote}{form}{quote}", f"{quote}{mark}{quote}")
+            continue
+        text = text.replace(form, mark)
+        parts = text.split(_CUT)
+        text = _CUT.join(_uncut(part, form, mark) for part in parts)
+    return text
+
+
+def _uncut(text: str, form: str, mark: str) -> str:
+    """Return a message's part without the beginning of a form that it ends with."""
+    end = text[-1:] if text[-1:] in "'\"" else ""
+    head = text.removesuffix(end)
+    for size in range(min(len(form), len(head), _LONGEST), _QUOTED - 1, -1):
+        if head.endswith(form[:size]):
+            return head[:-size] + mark + end
+    return text
