@@ -363,3 +363,19 @@ def test_options_of_the_command_and_variables_agree():
     }
     for option, variable in names.items():
         assert variable == "MOCKGPT_" + option[2:].replace("-", "_").upper()
+
+
+def test_a_rule_of_redact_that_cannot_be_is_refused():
+    result = run("serve", "--redact", "emails", "--redact", "(")
+    assert result.exit_code == 2
+    assert (
+        "Invalid value for '--redact': expected prompts, replies, emails or a regular"
+        in result.stderr
+    )
+
+
+def test_explain_redacts(tmp_path):
+    path = tmp_path / "request.json"
+    path.write_text(json.dumps({"messages": [{"role": "user", "content": "my secret life"}]}))
+    result = run("explain", "documentation", str(path), env={"MOCKGPT_REDACT": "emails\nprompts"})
+    assert "got '‹redacted, 14 characters›'" in result.stdout

@@ -294,6 +294,8 @@ def test_exact_tokens_count_with_the_tokenizer_given(monkeypatch):
             "option api_keys=…: Expected `array`, got `str`",
         ),
         ({"api_keys": [""]}, ValueError, "option api_keys=…: Expected `str` of length >= 1"),
+        ({"redact": ["("]}, ValueError, "option redact: expected prompts, replies, emails or a"),
+        ({"redact": "emails"}, ValueError, "option redact='emails': Expected `array`, got `str`"),
         ({"clock": "reel"}, ValueError, "option clock='reel': Invalid enum value 'reel'"),
         ({"errors": "french"}, ValueError, "option errors='french': Invalid enum value 'french'"),
         (

@@ -290,6 +290,25 @@ def test_the_project_allows_and_denies_and_a_marker_may_say_the_contrary(run):
     )
 
 
+def test_a_project_and_markers_redact(run):
+    result = run(
+        """
+        import pytest
+        from client import ask, hello
+
+        @pytest.mark.mockgpt(redact=["emails"])
+        def test_it(mockgpt):
+            ask(hello(user="ann@example.com", stop=["tea-time"], top_p="blue"))
+            assert not mockgpt.journal[0]
+        """,
+        ini="mockgpt_redact =\n    prompts\n    b[l]ue\n",
+    )
+    result.assert_outcomes(failed=1)
+    told = result.stdout.str()
+    assert "‹redacted, " in told
+    assert "ann@example.com" not in told.split("def test_it", 1)[1].split("assert not", 1)[1]
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

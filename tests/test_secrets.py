@@ -23,6 +23,7 @@ from click.testing import CliRunner
 from mockgpt import MockGPT, har, json_lines, transcript, write_reports
 from mockgpt.cli import main
 from mockgpt.core.engine import Engine
+from mockgpt.core.redaction import NOTHING
 from mockgpt.core.reports.junit import junit
 from mockgpt.core.reports.page import report_html
 
@@ -208,7 +209,6 @@ def joined(text):
 def produced_by(session, findings, root):
     """Yield all that is made of a session: its reports, and its values in print."""
     record = session.record("test[a]", "failed")
-    assert len(record.exchanges) > 100
     yield "transcript", transcript(record, most=1000)
     yield "JUnit", junit([record], suite="s", seconds=1.0)
     yield "HAR", har(record.exchanges)
@@ -218,7 +218,7 @@ def produced_by(session, findings, root):
         yield path.name, path.read_bytes()
     for number, exchange in enumerate(record.exchanges):
         yield f"exchange {number}", f"{exchange!r} {exchange!s}"
-        if not exchange.redaction.secrets:  # of which a part by itself knows nothing
+        if exchange.redaction == NOTHING:  # of which a part by itself knows nothing
             yield f"parts of {number}", f"{exchange.sent!r} {exchange.request!r}"
     for value in (session.journal, session.last, findings[-1], session):
         yield type(value).__name__, f"{value!r} {value!s}"
@@ -270,6 +270,7 @@ def test_no_canary_is_in_anything_produced(dialect, keys, tmp_path, caplog):
             shown = exchange_bytes(address, raw(f"GET /_mockgpt/{outlet}", [], ""))
             assert shown.startswith(b"HTTP/1.1 200")
             assert_clean(shown, outlet)
+        assert len(mock.journal) > 100
         for what, produced in produced_by(mock, mock.findings, tmp_path / "report"):
             assert_clean(produced, what)
     assert_clean(caplog.text, "the log")
@@ -303,6 +304,54 @@ def test_options_are_printed_without_keys():
         with pytest.raises(ValueError, match="option") as refused:
             MockGPT(**options)
         assert_clean(str(refused.value), "an error")
+
+
+PRIVATE = "my pr1v4te 生活, ann@pr1v4te.example" + " and so on" * 30
+REDACTED = """
+mockgpt: 1
+rules:
+  - {id: never, when: {user: never}, reply: never}
+  - {id: echo, when: {stream: true}, reply: {template: "You said: {{ user }}"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("redact", "needle"),
+    [
+        (["prompts"], "pr1v4te"),
+        (["(?i)PR1V4TE"], "pr1v4te"),
+        pytest.param(["emails"], "ann@", marks=pytest.mark.long),
+    ],
+)
+def test_what_is_redacted_is_shown_nowhere(redact, needle, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    path = tmp_path / "echo.yaml"
+    path.write_text(REDACTED)
+    bodies = [
+        json.dumps(chat(PRIVATE, **more))
+        for more in ({"stream": True}, {}, {"n": PRIVATE}, {"user": PRIVATE})
+    ]
+    bodies += [json.dumps(chat(PRIVATE), ensure_ascii=False)[:-1], f"x={PRIVATE}", "[]"]
+    with MockGPT(path, redact=redact) as mock:
+        host, _, port = mock.url.removeprefix("http://").partition(":")
+        answers = [
+            exchange_bytes((host, int(port)), raw(CHAT, ["api-key: k", JSON], body))
+            for body in bodies
+        ]
+        assert b"pr1v4te" in answers[1]  # the client's own request may be told to it
+        told = [
+            caplog.text,
+            *(text for _, text in produced_by(mock, mock.findings, tmp_path / "r")),
+        ]
+        told += [
+            exchange_bytes((host, int(port)), raw(f"GET /_mockgpt/{outlet}", [], ""))
+            for outlet in OUTLETS
+        ]
+    for text in told:
+        shown = text if isinstance(text, str) else text.decode()
+        shown += html.unescape(shown) + joined(shown)
+        at = shown.find(needle)
+        assert at < 0, shown[max(0, at - 200) : at + 60]
 
 
 LOUD = """
@@ -348,6 +397,7 @@ def test_serve_prints_no_canary(tmp_path):
     assert_clean(stdout + log.read_text(), "the terminal")
 
 
+@pytest.mark.long
 def test_run_writes_no_canary(tmp_path):
     path, report, xml = tmp_path / "echo.yaml", tmp_path / "report", tmp_path / "junit.xml"
     path.write_text(ECHO)
@@ -378,6 +428,7 @@ def test_explain_prints_no_canary(tmp_path):
             assert_clean(told.output, f"explain {body}")
 
 
+@pytest.mark.long
 def test_a_failing_test_shows_no_canary(pytester):
     pytester.makepyfile(
         f"""

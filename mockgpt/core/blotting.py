@@ -22,7 +22,7 @@ _PLAIN = frozenset(
 _NUMBERS = 8  # a list of more is token ids or a vector, which say what the text did
 _QUOTED = 4  # characters: a shorter text is only known between quotation marks
 _CUT = "..."  # behind what a message has no room for
-_LONGEST = 1_100  # characters of a text that a message repeats
+_LONGEST = 2_100  # characters of a text that a message repeats, escaped
 
 Blot = Callable[[str, str], str]  # of the name that a text has, and the text
 
@@ -204,18 +204,22 @@ def _unquoted(text: str, quoted: list[tuple[str, str]]) -> str:
         if len(form) < _QUOTED:
             for quote in "'\"":
                 text = text.replace(f"{quote}{form}{quote}", f"{quote}{mark}{quote}")
-            continue
-        text = text.replace(form, mark)
-        parts = text.split(_CUT)
-        text = _CUT.join(_uncut(part, form, mark) for part in parts)
-    return text
+        else:
+            text = text.replace(form, mark)
+    return _CUT.join(_uncut(part, quoted) for part in text.split(_CUT))
 
 
-def _uncut(text: str, form: str, mark: str) -> str:
-    """Return a message's part without the beginning of a form that it ends with."""
+def _uncut(text: str, quoted: list[tuple[str, str]]) -> str:
+    """Return a message's part without the longest beginning of a form that it ends with."""
     end = text[-1:] if text[-1:] in "'\"" else ""
     head = text.removesuffix(end)
-    for size in range(min(len(form), len(head), _LONGEST), _QUOTED - 1, -1):
-        if head.endswith(form[:size]):
-            return head[:-size] + mark + end
-    return text
+    size, mark = max(((_overlap(head, form), mark) for form, mark in quoted), default=(0, ""))
+    return head[:-size] + mark + end if size else text
+
+
+def _overlap(head: str, form: str) -> int:
+    """Return how much of a form's beginning stands at the end of a text."""
+    if form[:_QUOTED] not in head:  # quickly: there may be many forms
+        return 0
+    sizes = range(min(len(form), len(head), _LONGEST), _QUOTED - 1, -1)
+    return next((size for size in sizes if head.endswith(form[:size])), 0)

@@ -1,0 +1,234 @@
+"""What is not shown of what clients sent: secrets by their looks, and what `--redact` names."""
+
+import json
+import pickle
+
+import msgspec
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from mockgpt.core.blotting import reply_body, request_body, teller
+from mockgpt.core.equality import shown
+from mockgpt.core.exchange import Exchange, Journal, Sent
+from mockgpt.core.redaction import NOTHING, hidden, redaction
+from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Message
+
+SK = "sk-" + "a1B2" * 8
+OPAQUE = "0123456789abcdef0123"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"a {SK}", "a ***"),
+        ("a sk-short", "a sk-short"),
+        ("sk-mock-" + "a" * 30, "sk-mock-" + "a" * 30),
+        (f"/v1/{SK.replace('-', '%2D')}/x", "/v1/***/x"),
+        ("".join(f"%{byte:02X}" for byte in SK.encode()), "***"),
+        ("100%25 of %", "100%25 of %"),
+        (f"?api_key={OPAQUE}&b=1", "?api_key=***&b=1"),
+        (f"?key={OPAQUE}", "?key=***"),
+        ("?api_key=short", "?api_key=short"),
+        (f'{{"api_key": "{OPAQUE}"}}', '{"api_key": "***"}'),
+        (f'{{\\"api-key\\": \\"{OPAQUE}\\"}}', '{\\"api-key\\": \\"***\\"}'),
+        (f"Authorization: Bearer {OPAQUE}", "Authorization: Bearer ***"),
+        ("Authorization: Bearer sk-mock-a-test", "Authorization: Bearer sk-mock-a-test"),
+        (f"the bearer {OPAQUE}", "the bearer ***"),
+        ("the bearer of news", "the bearer of news"),
+        ("what is a password? tell me", "what is a password? tell me"),
+        ("prompt_tokens: 1234567890", "prompt_tokens: 1234567890"),
+        (f"eyJhbGciOiJIUzI1.{OPAQUE}.abc", "***"),
+    ],
+)
+def test_secrets_are_known_by_their_looks(text, told):
+    assert hidden(text) == told
+    assert hidden(told) == told
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (
+            "(",
+            (
+                "expected prompts, replies, emails or a regular expression, found '(', which is none: "
+                "missing ), unterminated subpattern at position 0"
+            ),
+        ),
+        (
+            "x*",
+            (
+                "expected prompts, replies, emails or a regular expression, found 'x*', which matches "
+                "where nothing is; let it match something"
+            ),
+        ),
+        (
+            "prompt",
+            (
+                "expected prompts, replies, emails or a regular expression, found 'prompt'; did you "
+                "mean 'prompts'?; a word of your own is (?:prompt)"
+            ),
+        ),
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused(rule, message):
+    with pytest.raises(ValueError, match="expected") as refused:
+        redaction(["emails", rule])
+    assert str(refused.value) == message
+
+
+def body(by, value, *, show=request_body):
+    data = value if isinstance(value, bytes) else json.dumps(value).encode()
+    changed = show(data, by)
+    return changed if isinstance(value, bytes) else json.loads(changed)
+
+
+CHAT = {
+    "model": "gpt-4",
+    "messages": [{"role": "user", "content": "I am ann@example.com, 42"}],
+    "n": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("rules", "sent", "told"),
+    [
+        ([], CHAT, CHAT),
+        (["(?:no such)"], CHAT, CHAT),
+        (
+            ["emails", r"\d+"],
+            CHAT,
+            {**CHAT, "model": "gpt-***"}
+            | {"messages": [{"role": "user", "content": "I am ***, ***"}]},
+        ),
+        (
+            ["prompts"],
+            CHAT,
+            {**CHAT, "messages": [{"role": "user", "content": "‹redacted, 24 characters›"}]},
+        ),
+        (
+            ["prompts"],
+            {"input": [[1, 2], "a"]},
+            {"input": ["‹redacted, 2 numbers›", "‹redacted, 1 character›"]},
+        ),
+        (["prompts"], b"{broken ann", "‹redacted, 11 characters›".encode()),
+        (["emails"], b"{broken ann@example.com", b"{broken ***"),
+        (["emails"], {"ann@example.com": 1}, {"***": 1}),
+        ([], {"a": {"api_key": "x", "token": OPAQUE}}, {"a": {"api_key": "***", "token": "***"}}),
+        ([], {"token": "word", "key": "a b"}, {"token": "word", "key": "a b"}),
+        ([], b'{"a":"' + SK.encode() + b'","a":"b"}', b'{"a":"***","a":"b"}'),
+        (["emails"], b"", b""),
+        ([], b' {"a" :1.0}', b' {"a" :1.0}'),
+    ],
+)
+def test_what_is_shown_of_a_request(rules, sent, told):
+    assert body(redaction(rules), sent) == told
+
+
+def stream(*pieces, index=0):
+    events = (
+        {"choices": [{"index": index, "delta": {"content": piece}}], "model": "m"}
+        for piece in pieces
+    )
+    data = "".join(f"data: {msgspec.json.encode(event).decode()}\n\n" for event in events)
+    return f"{data}data: [DONE]\n\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("rules", "sent", "told"),
+    [
+        ([], stream("a", "b"), stream("a", "b")),
+        ([], stream("my ", SK[:5], SK[5:], "."), stream("my ***.", "", "", "")),
+        (["emails"], stream("ann@", "example", ".com"), stream("***", "", "")),
+        (["replies"], stream("ab"), stream("‹redacted, 2 characters›")),
+        (["replies"], b'data: {"cut', "data: ‹redacted, 5 characters›".encode()),
+        (["emails"], b'data: {"ann@example.com', b'data: {"***'),
+        (
+            ["replies"],
+            b'{"data":[{"embedding":[0.5]}],"object":"list"}',
+            '{"data":[{"embedding":"‹redacted, 1 numbers›"}],"object":"list"}'.encode(),
+        ),
+        (["replies"], b"plain", "‹redacted, 5 characters›".encode()),
+        (
+            ["prompts"],
+            b'{"a":"you said: my secret life"}',
+            '{"a":"you said: ‹redacted, 14 characters›"}'.encode(),
+        ),
+    ],
+)
+def test_what_is_shown_of_a_reply(rules, sent, told):
+    by = redaction(rules)
+    asked = b'{"prompt":"my secret life"}'
+    assert reply_body(sent, by, teller(asked, by)) == told
+
+
+@given(st.text(min_size=4), st.integers(1, 100), st.sampled_from(["{}", "a, got {}.", "({}; b)"]))
+def test_no_message_repeats_what_is_withheld(text, times, message):
+    text *= times
+    assume(text not in message)
+    asked = json.dumps({"prompt": text}).encode()
+    told = teller(asked, redaction(["prompts"]))(message.format(shown(text)))
+    cut = "..." * (len(text) > 200)
+    mark = f"‹redacted, {len(text):,} characters›"
+    assert told in [message.format(f"{quote}{mark}{quote}{cut}") for quote in "'\""]
+
+
+EXCHANGE = Exchange(
+    at=0,
+    path="/v1/chat/completions",
+    headers={"user-agent": "ann@example.com"},
+    body=b'{"messages":[{"role":"user","content":"ann@example.com is here"}]}',
+    request=ChatRequest(model="m", messages=(Message("user", "ann@example.com is here", "bob"),)),
+    message="got 'ann@example.com is here'",
+    sent=Sent(status=400, body=b"got ann@example.com", headers=(("x-a", "ann@example.com"),)),
+    redaction=redaction(["prompts", "emails"]),
+)
+
+
+def test_an_exchange_is_shown_without_what_is_redacted():
+    told = EXCHANGE.shown
+    assert "ann" not in repr(told) + repr(EXCHANGE) + repr(EXCHANGE.shown.request)
+    assert told.message == "got '‹redacted, 23 characters›'"
+    assert told.request.user == "‹redacted, 23 characters›"
+    assert told.shown == told
+    assert EXCHANGE.request.user == "ann@example.com is here"
+    assert pickle.loads(pickle.dumps(EXCHANGE)).shown == told
+
+
+@pytest.mark.parametrize(
+    ("request_", "texts"),
+    [
+        (
+            CompletionRequest(model="m", prompts=("abc", (1, 2))),
+            ("‹redacted, 3 characters›", (1, 2)),
+        ),
+        (EmbeddingRequest(model="m", inputs=("abc",)), ("‹redacted, 3 characters›",)),
+    ],
+)
+def test_texts_of_every_request_are_withheld(request_, texts):
+    assert replace(EXCHANGE, request=request_).shown.request.texts == texts
+
+
+def test_what_loses_its_body_is_redacted_before():
+    journal = Journal(size=2_300)
+    journal.append(EXCHANGE)
+    journal.append(EXCHANGE)
+    assert not journal[0].bodies
+    assert journal[0].message == "got '‹redacted, 23 characters›'"
+
+
+def test_a_key_that_stands_elsewhere_is_left_out_there():
+    by = NOTHING.knowing([f"Bearer {OPAQUE}", "sk-mock-" + "a" * 20], f"/{OPAQUE}", {}, b"")
+    assert by.secrets == (OPAQUE,)
+    assert by.text(f"{OPAQUE} sk-mock-a") == "*** sk-mock-a"
+    assert NOTHING.knowing([OPAQUE], "/", {"a": "b"}, b"") is NOTHING
+    assert OPAQUE not in repr(by)
+
+
+def test_a_bug_is_told_without_what_is_redacted():
+    bug = KeyError("ann@example.com")
+    assert NOTHING.bug(bug) is bug
+    assert repr(redaction(["emails"]).bug(bug)) == """RuntimeError("KeyError('***')")"""
+    assert str(redaction(["prompts"]).bug(bug)) == "KeyError: ‹redacted, 17 characters›"
