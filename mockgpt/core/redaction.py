@@ -146,17 +146,13 @@ class Redaction(Struct, frozen=True, kw_only=True):
         self, headers: Iterable[str], path: str, others: Mapping[str, str], body: bytes
     ) -> "Redaction":
         """Return what leaves out those secrets of such headers that stand elsewhere, too."""
-        secrets = [one for value in headers for one in _parts(value)]
-        if not secrets:
-            return self
-        text = "\n".join((path, *others.values()))
-        found = tuple(
-            secret
-            for secret in dict.fromkeys(secrets)
-            if any(
-                form in text or form.encode("utf-8", "replace") in body for form in forms(secret)
-            )
-        )
+        found: tuple[str, ...] = ()
+        text = ""
+        for value in headers:
+            for secret in _parts(value):
+                text = text or "\n".join((path, *others.values()))
+                if _repeats(secret, text, body):
+                    found = (*found, secret)
         return replace(self, secrets=found) if found else self
 
 
@@ -171,6 +167,21 @@ def forms(secret: str) -> tuple[str, ...]:
     escaped = "".join(f"\\u{ord(c):04x}" for c in secret)
     encoded = quote(data, safe=""), all_, all_.upper(), escaped
     return tuple(dict.fromkeys((secret, *encoded, b64encode(data).decode().rstrip("="))))
+
+
+@lru_cache(maxsize=256)
+def _byte_forms(secret: str) -> tuple[bytes, ...]:
+    return tuple(form.encode("utf-8", "replace") for form in forms(secret))
+
+
+def _repeats(secret: str, text: str, body: bytes) -> bool:
+    for form in forms(secret):  # loops, since every request comes here
+        if form in text:
+            return True
+    for data in _byte_forms(secret):  # noqa: SIM110 - as above
+        if data in body:
+            return True
+    return False
 
 
 @lru_cache(maxsize=256)  # clients send the same few again and again
