@@ -5,6 +5,7 @@ A stream's pieces are read together: a secret that an answer repeats is cut into
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -45,7 +46,8 @@ def reply_body(body: bytes, by: Redaction, tell: Change) -> bytes:
         return withheld(text) if by.replies and name not in _PLAIN else tell(text)
 
     if body.startswith(b"data:") or b"\ndata:" in body:
-        return _stream(body, blot, tell, whole=by.replies)
+        with suppress(RecursionError):
+            return _stream(body, blot, tell, whole=by.replies)
     return _body(body, blot, tell, whole=by.replies)
 
 
@@ -82,16 +84,18 @@ def _body(body: bytes, blot: Blot, change: Change, *, whole: bool) -> bytes:
     """Return a body with its strings changed; one that is no JSON is changed as a text."""
     if not body:
         return body
-    value = _decoded(body)
-    if isinstance(value, dict | list):
-        changed = _walked(value, blot, whole=whole)
-        if changed != value:
-            return json_bytes(changed)
-    elif whole:
-        return withheld(body.decode("utf-8", "replace")).encode()
+    try:
+        value = _decoded(body)
+        if isinstance(value, dict | list):
+            changed = _walked(value, blot, whole=whole)
+            if changed != value:
+                return json_bytes(changed)
+            whole = False
+    except RecursionError:  # nested nearly too deep: a text, too
+        pass
     text = body.decode("utf-8", "replace")
-    changed = change(text)
-    return body if changed == text else changed.encode()
+    told = withheld(text) if whole else change(text)
+    return body if told == text else told.encode()
 
 
 def _decoded(body: bytes | str) -> Any:
@@ -180,9 +184,11 @@ def _quoted(body: bytes, by: Redaction) -> Iterator[tuple[str, str]]:
         texts.append((name, text))
         return text
 
-    if isinstance(value, dict | list):
+    try:
         _walked(value, note, whole=False)
-    else:
+    except RecursionError:
+        value = None
+    if not isinstance(value, dict | list):
         note("", body.decode("utf-8", "replace"))
     for name, text in texts:
         if by.prompts and name not in _PLAIN:

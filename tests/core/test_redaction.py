@@ -127,6 +127,19 @@ def test_what_is_shown_of_a_request(rules, sent, told):
     assert body(redaction(rules), sent) == told
 
 
+@pytest.mark.parametrize(
+    "depth", [200, 320, 480, 900]
+)  # versions of Python differ in what they walk
+def test_what_is_nested_deep_is_redacted_all_the_same(depth):
+    sent = b'{"a":' * depth + b'"' + SK.encode() + b' secret life"' + b"}" * depth
+    for rules in ([], ["prompts"], ["replies", "secret life"]):
+        by = redaction(rules)
+        tell = teller(sent, by)
+        told = request_body(sent, by) + reply_body(b"data: " + sent, by, tell)
+        assert SK.encode() not in told + tell(sent.decode()).encode()
+        assert rules == [] or b"secret life" not in told
+
+
 def stream(*pieces, index=0):
     events = (
         {"choices": [{"index": index, "delta": {"content": piece}}], "model": "m"}

@@ -4,7 +4,9 @@ What came from clients stands between tags only, never within them, and always e
 """
 
 import html
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 import msgspec
 
@@ -26,6 +28,7 @@ from mockgpt.core.verdict import Finding
 _ROOM = 12_000_000  # bytes of findings and exchanges; what comes when they are full is left out
 _TEXTS = 5_000_000  # characters of bodies, which all have an equal share of
 _LEAST, _MOST = 500, 200_000  # characters of one body
+_DEEP = 100  # levels of JSON that are indented
 _LISTED = 100  # headers, and links of a finding
 _SHORT, _HEADER, _LONG = 200, 500, 2_000  # characters: of a name or prompt, a header, a message
 
@@ -177,11 +180,19 @@ def _message(
 def _pretty(body: bytes) -> str:
     """Return a body indented where it is JSON, with its escaped characters as such."""
     try:
+        if _depth(body) > _DEEP:  # whose indentation would be far more than itself
+            return body.decode("utf-8", "replace")
         if b"\\u" in body:
             body = msgspec.json.encode(msgspec.json.decode(body))
         return msgspec.json.format(body, indent=2).decode()
     except (ValueError, RecursionError):  # UnicodeDecodeError and DecodeError are ValueErrors
         return body.decode("utf-8", "replace")
+
+
+def _depth(body: bytes) -> int:
+    """Return how deep brackets are nested, those in texts included."""
+    steps = (1 if bracket in b"[{" else -1 for bracket in re.findall(rb"[\[\]{}]", body))
+    return max(accumulate(steps), default=0)
 
 
 def _short(text: str) -> str:
