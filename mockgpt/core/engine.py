@@ -4,10 +4,11 @@ It finds the session of a request; everything else is the session's.
 """
 
 import re
+from functools import lru_cache
 
 from msgspec.structs import replace
 
-from mockgpt.core import keys
+from mockgpt.core import keys, vectors
 from mockgpt.core.exchange import Exchange, Incoming, Sent
 from mockgpt.core.redaction import hidden
 from mockgpt.core.scenario import Loaded
@@ -21,6 +22,9 @@ _NAME = "[A-Za-z0-9_.-]{1,64}"
 _PATH = re.compile(f"/s/({_NAME})(/.*)")
 _KEY = re.compile(f"sk-mock-({_NAME})")
 _SESSIONS = 10_000
+_HELD = 2**30  # bytes that the journals of all sessions may hold before closed ones are forgotten
+_AT_ONCE = 100  # new sessions between two looks for what may be forgotten
+_VECTORS = 4_096  # kept for texts that come again
 
 
 class Engine:
@@ -30,7 +34,10 @@ class Engine:
         self.service = service
         self.settings = settings
         self.loaded = loaded  # of the sessions that have none of their own
-        self.sessions = {DEFAULT: Session(DEFAULT, loaded, service, settings)}
+        self._embed = lru_cache(maxsize=_VECTORS)(vectors.embed)
+        self._opened = 0
+        self.sessions: dict[str, Session] = {}
+        self.open(DEFAULT)
 
     @property
     def default(self) -> Session:
@@ -57,21 +64,31 @@ class Engine:
         """Begin a session, or begin it anew. Raises ValueError for a name that cannot be."""
         if not re.fullmatch(_NAME, name):
             raise ValueError(f"expected a session's name of A-Z a-z 0-9 _ . -, found {name!r}")
-        if name not in self.sessions and len(self.sessions) >= _SESSIONS:
-            self._make_room()
         loaded, settings = loaded or self.loaded, settings or self.settings
         session = self.sessions.get(name)
         if session is None:
-            session = self.sessions[name] = Session(name, loaded, self.service, settings)
+            if self._opened % _AT_ONCE == 0:
+                self._make_room()
+            self._opened += 1
+            session = Session(name, loaded, self.service, settings, self._embed)
+            self.sessions[name] = session
         else:
             session.open(loaded, settings)
         return session
 
     def _make_room(self) -> None:
-        """Forget the oldest session that is closed, or else the oldest."""
-        names = [name for name in self.sessions if name != DEFAULT]
-        closed = (name for name in names if self.sessions[name].closed)
-        del self.sessions[next(closed, names[0])]
+        """Forget the oldest sessions, those that are closed first, where there are too many.
+
+        Closed ones are forgotten also where all journals together hold too much.
+        """
+        held = sum(session.journal.held for session in self.sessions.values())
+        for session in sorted(self.sessions.values(), key=lambda session: not session.closed):
+            crowded = len(self.sessions) > _SESSIONS - _AT_ONCE
+            if not (crowded or (session.closed and held > _HELD)):
+                return
+            if session.name != DEFAULT:
+                held -= session.journal.held
+                del self.sessions[session.name]
 
     def begun(self, incoming: Incoming) -> Outcome:
         """Return what there is to record of a request that nothing is decided of yet."""

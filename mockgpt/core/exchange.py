@@ -20,6 +20,7 @@ Chosen = Literal["", "rule", "step", "filler"]
 RETRYABLE = frozenset({408, 409, 429})  # and every 5xx: what official clients try again
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
 _ENTRY = 1_000  # bytes that an exchange holds besides its texts, about
+_WRITE = 100  # and each of its writes
 
 
 def retryable(status: int) -> bool:
@@ -198,13 +199,13 @@ class Journal:
     """The exchanges so far, oldest first; bounded in number and in bytes.
 
     Of what no longer fits the old bodies are dropped first, then the old exchanges, which are
-    counted in `dropped`.
+    counted in `dropped`. `held` is about how many bytes they take.
     """
 
     def __init__(self, entries: int = 10_000, size: int = 64 * 2**20) -> None:
         self._entries = entries
         self._size = size
-        self._held = 0
+        self.held = 0
         self._bare = 0  # exchanges at the old end that have no bodies any more
         self._exchanges: deque[Exchange] = deque()
         self.dropped = 0
@@ -212,17 +213,17 @@ class Journal:
     def append(self, exchange: Exchange) -> None:
         """Record an exchange."""
         self._exchanges.append(exchange)
-        self._held += _size(exchange)
-        while self._held > self._size and self._bare < len(self._exchanges) - 1:
+        self.held += _size(exchange)
+        while self.held > self._size and self._bare < len(self._exchanges) - 1:
             before = self._exchanges[self._bare]
             after = _without_bodies(before)
             self._exchanges[self._bare] = after
-            self._held += _size(after) - _size(before)
+            self.held += _size(after) - _size(before)
             self._bare += 1
         while len(self._exchanges) > self._entries or (
-            self._held > self._size and len(self._exchanges) > 1
+            self.held > self._size and len(self._exchanges) > 1
         ):
-            self._held -= _size(self._exchanges.popleft())
+            self.held -= _size(self._exchanges.popleft())
             self._bare = max(0, self._bare - 1)
             self.dropped += 1
 
@@ -261,4 +262,5 @@ def _size(exchange: Exchange) -> int:
     """Return about how many bytes an exchange holds: its bodies, also as a value, and its headers."""
     headers = sum(map(len, exchange.headers)) + sum(map(len, exchange.headers.values()))
     held = _ENTRY + 2 * len(exchange.body) + headers + len(exchange.path)
-    return held if exchange.sent is None else held + len(exchange.sent.body)
+    sent = exchange.sent
+    return held if sent is None else held + len(sent.body) + _WRITE * len(sent.writes)

@@ -13,8 +13,8 @@ from typing import Any
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from mockgpt.core import keys, responses, vectors
-from mockgpt.core.answers import Makings, make
+from mockgpt.core import keys, responses
+from mockgpt.core.answers import Embed, Makings, make
 from mockgpt.core.blotting import discreet
 from mockgpt.core.calls import Attempt, Repetitions
 from mockgpt.core.case import Case, facts_of
@@ -34,7 +34,6 @@ from mockgpt.core.settings import Settings, remembering
 from mockgpt.core.verdict import Finding, amiss, judged, unmet_steps, weighed
 
 _FINDINGS = 1_000
-_VECTORS = 256  # kept for texts that come again
 _PATHS = 64
 
 
@@ -45,6 +44,7 @@ class Outcome(Struct, kw_only=True):
     """
 
     session: "Session"
+    journal: Journal  # the session's when it was asked
     plan: Plan
     facts: dict[str, Any]
     hidden: str = ""  # of a key, and not to be recorded
@@ -63,9 +63,12 @@ class Outcome(Struct, kw_only=True):
 class Session:
     """Answers the requests of one test by a scenario, in the manner of a service."""
 
-    def __init__(self, name: str, loaded: Loaded, service: Service, settings: Settings) -> None:
+    def __init__(
+        self, name: str, loaded: Loaded, service: Service, settings: Settings, embed: Embed
+    ) -> None:
         self.name = name
         self._service = service
+        self._embed = embed
         self._find = lru_cache(maxsize=_PATHS)(partial(find, service=service))
         self.open(loaded, settings)
 
@@ -74,7 +77,6 @@ class Session:
         self.settings = settings
         self.closed = False
         self.loaded = loaded
-        self._embed = lru_cache(maxsize=_VECTORS)(vectors.embed)
         self._split = remembering(settings.split)
         self.reset()
 
@@ -129,13 +131,13 @@ class Session:
         case.facts["endpoint"] = route.endpoint.name
         if incoming.method == "OPTIONS":
             return self._outcome(
-                case, responses.preflight(incoming, route.endpoint, case.manner, case.key)
+                case.facts, responses.preflight(incoming, route.endpoint, case.manner, case.key)
             )
         if route.endpoint.name == "models":
             models = responses.listed(route, case.manner, case.key)
             if isinstance(models, ApiError):
                 return self._refuse(case, models)
-            return self._outcome(case, models)
+            return self._outcome(case.facts, models)
         decoded = decode(
             incoming.body,
             incoming.headers.get("content-type"),
@@ -162,24 +164,26 @@ class Session:
         bug = by.bug(bug)
         failed = {"error": "mockgpt_bug", "message": repr(bug), "bug": bug}
         facts = facts_of(incoming, self.name, by) | failed
-        return Outcome(session=self, plan=responses.failed(repr(bug)[:200]), facts=facts)
+        return self._outcome(facts, responses.failed(repr(bug)[:200]))
 
     def begun(self, incoming: Incoming) -> Outcome:
         """Return what there is to record of a request that nothing is decided of yet."""
-        facts = facts_of(incoming, self.name, self.settings.redaction)
-        return Outcome(session=self, plan=iter(()), facts=facts)
+        return self._outcome(facts_of(incoming, self.name, self.settings.redaction), iter(()))
 
     def record(self, outcome: Outcome, sent: Sent | None) -> Exchange:
         """Append a finished exchange to the journal: the only place that does."""
-        number = self.journal.dropped + len(self.journal) + 1
+        journal = outcome.journal
+        number = journal.dropped + len(journal) + 1
         if sent is not None and outcome.hidden:
             sent = replace(sent, body=sent.body.replace(outcome.hidden.encode(), b"***"))
         exchange = Exchange(**outcome.facts, sent=sent, number=number)
+        journal.append(exchange)
+        if journal is not self.journal:  # the session has begun anew meanwhile
+            return exchange
         if outcome.attempt is not None:
             self.play.calls.ended(exchange.content, outcome.attempt, sent, exchange.ended)
         if outcome.granted is not None:
             outcome.granted.release(0 if exchange.usage is None else exchange.usage.total_tokens)
-        self.journal.append(exchange)
         finding = amiss(exchange)
         if finding is not None:
             self.noted.append(finding)
@@ -210,8 +214,8 @@ class Session:
             facts=facts_of(incoming, self.name, redaction) | told,
         )
 
-    def _outcome(self, case: Case, plan: Plan) -> Outcome:
-        return Outcome(session=self, plan=plan, facts=case.facts)
+    def _outcome(self, facts: dict[str, Any], plan: Plan, hidden: str = "") -> Outcome:
+        return Outcome(session=self, journal=self.journal, plan=plan, facts=facts, hidden=hidden)
 
     def _refuse(self, case: Case, *errors: ApiError) -> Outcome:
         errors = discreet(errors, case.facts["redaction"].secretless)
@@ -219,7 +223,7 @@ class Session:
         if hidden := str(errors[0].values.get("key", "")):  # not even a key's ends are recorded
             message = message.replace(hidden, "***")
         case.facts |= {"error": errors[0].name, "message": message}
-        return Outcome(session=self, plan=plan, facts=case.facts, hidden=hidden)
+        return self._outcome(case.facts, plan, hidden)
 
     def _limited(self, case: Case, decoded: Decoded, endpoint: Endpoint) -> Outcome:
         """Answer a request that its key's limits admit; tell on every response what is left."""
@@ -277,11 +281,11 @@ class Session:
         if isinstance(answer, ApiError):
             outcome = self._refuse(case, answer)
         elif isinstance(answer, Raw):
-            outcome = self._outcome(case, responses.verbatim(answer))
+            outcome = self._outcome(case.facts, responses.verbatim(answer))
         else:
             case.facts["usage"] = answer.usage
             plan = responses.answered(decoded, endpoint, answer, case.manner, case.key)
-            outcome = self._outcome(case, plan)
+            outcome = self._outcome(case.facts, plan)
         outcome.plan, outcome.facts["faults"] = responses.disturbed(
             outcome.plan,
             reply,

@@ -84,6 +84,7 @@ def test_another_scenario_reaches_the_sessions_that_have_none_of_their_own(desk)
 
 def test_too_many_sessions_forget_a_closed_one_first(desk, monkeypatch):
     monkeypatch.setattr("mockgpt.core.engine._SESSIONS", 4)
+    monkeypatch.setattr("mockgpt.core.engine._AT_ONCE", 1)
     ask = desk(TWO)
     for name in "abc":
         ask(prefix=f"/s/{name}")
@@ -92,6 +93,45 @@ def test_too_many_sessions_forget_a_closed_one_first(desk, monkeypatch):
     assert list(ask.engine.sessions) == ["default", "a", "c", "d"]
     ask(prefix="/s/e")
     assert list(ask.engine.sessions) == ["default", "c", "d", "e"]
+
+
+def test_many_sessions_are_bounded(desk, monkeypatch):
+    """They are forgotten some at once, since a look at all of them for each would take long."""
+    monkeypatch.setattr("mockgpt.core.engine._SESSIONS", 40)
+    monkeypatch.setattr("mockgpt.core.engine._AT_ONCE", 10)
+    ask = desk(TWO)
+    kept = []
+    for number in range(200):
+        ask(prefix=f"/s/{number}")
+        kept.append(len(ask.engine.sessions))
+    assert (max(kept), min(kept[50:])) == (40, 31)
+    assert next(iter(ask.engine.sessions)) == "default"
+    assert list(ask.engine.sessions)[-1] == "199"
+
+
+def test_closed_sessions_that_hold_much_are_forgotten(desk, monkeypatch):
+    monkeypatch.setattr("mockgpt.core.engine._HELD", 100_000)
+    monkeypatch.setattr("mockgpt.core.engine._AT_ONCE", 1)
+    ask = desk(TWO)
+    for name in "abcd":
+        ask("x" * 30_000, prefix=f"/s/{name}")
+        ask.engine.sessions[name].closed = name in "bd"
+    ask(prefix="/s/e")
+    assert list(ask.engine.sessions) == ["default", "a", "c", "e"]
+
+
+def test_what_ends_after_a_reset_is_not_of_the_new_journal(desk):
+    """Its end neither counts nor ends an attempt of the new one that looks like it."""
+    ask = desk(TWO)
+    session = ask.engine.default
+    before, open_ = session.journal, ask.begin("a")
+    session.reset()
+    again = ask.begin("a")
+    late = session.record(open_.outcome, None)
+    assert (tuple(before), late.number, len(session.journal)) == ((late,), 1, 0)
+    assert again.outcome.exchange.attempt == 1
+    ask.end(again)
+    assert session.findings() == ()
 
 
 def test_a_name_that_cannot_be_is_refused(desk):

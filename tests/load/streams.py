@@ -46,7 +46,7 @@ class Stream(asyncio.Protocol):
             self.complete = True
             self.transport.close()
 
-    def connection_lost(self, exc):
+    def connection_lost(self, _):
         self.ended.set_result(time.monotonic())
 
 
