@@ -20,12 +20,12 @@ AT_ONCE = 200  # connections that are being opened
 class Stream(asyncio.Protocol):
     """One stream: when its events came, against the earliest that shows when they were due."""
 
-    def __init__(self, each, begun):
+    def __init__(self, each, begun, late):
         self.each = each
         self.begun = begun
         self.events = 0
         self.due = float("inf")  # of the first event, as far as is known
-        self.lateness = []
+        self.late = late
         self.complete = False
         self.ended = asyncio.get_running_loop().create_future()
 
@@ -38,7 +38,7 @@ class Stream(asyncio.Protocol):
         if events:
             at = time.monotonic() - self.events * self.each
             self.due = min(self.due, at)
-            self.lateness.append(at - self.due)
+            self.late.append(at - self.due)
             if not self.events:
                 self.begun()
             self.events += events
@@ -54,20 +54,24 @@ async def main(port, count, each):
     loop = asyncio.get_running_loop()
     gate = asyncio.Semaphore(AT_ONCE)
     left = count
+    late = []
 
     def begun():
         nonlocal left
         left -= 1
         if not left:
             print("open", flush=True)
+            late.clear()  # while many begin, those that have begun wait
 
     async def opened():
         async with gate:
-            return (await loop.create_connection(lambda: Stream(each, begun), "127.0.0.1", port))[1]
+            return (
+                await loop.create_connection(lambda: Stream(each, begun, late), "127.0.0.1", port)
+            )[1]
 
     streams = await asyncio.gather(*(opened() for _ in range(count)))
     ended = await asyncio.gather(*(stream.ended for stream in streams))
-    late = sorted(late for stream in streams for late in stream.lateness)
+    late.sort()
     found = {
         "complete": sum(stream.complete for stream in streams),
         "events": sum(stream.events for stream in streams),
