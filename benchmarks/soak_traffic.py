@@ -54,6 +54,7 @@ class Traffic:
         self.port = port
         self.sessions = sessions
         self.number = count()
+        self.opened = count()
         self.drawn = random.Random(1)  # noqa: S311 - the same each time
 
     @asynccontextmanager
@@ -142,7 +143,7 @@ async def embeddings(of: Traffic) -> None:
 
 async def script(of: Traffic) -> None:
     """Open a session with a script of its own, play it, read what it has, and close it."""
-    name = f"soak-{next(of.number) % of.sessions}"
+    name = f"soak-{next(of.opened) % of.sessions}"
     steps = [{"expect": {"user": {"contains": n}}, "reply": f"after {n}"} for n in ("one", "two")]
     opened = {"name": name, "scenario": {"mockgpt": 1, "script": steps}}
     status, data = await of.ask("/_mockgpt/sessions", opened)
@@ -226,7 +227,7 @@ async def control(of: Traffic) -> None:
         status, data = await of.ask(f"/_mockgpt/{path}", None, "GET")
         assert status == 200, data[:300]
     if of.drawn.random() < 0.05:
-        status, data = await of.ask("/_mockgpt/sessions/default/reset", {})
+        status, data = await of.ask("/_mockgpt/sessions/default/reset")
         assert status == 200, data[:300]
 
 

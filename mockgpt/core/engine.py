@@ -24,7 +24,7 @@ _KEY = re.compile(f"sk-mock-({_NAME})")
 _SESSIONS = 10_000
 _HELD = 2**30  # bytes that the journals of all sessions may hold before closed ones are forgotten
 _AT_ONCE = 100  # new sessions between two looks for what may be forgotten
-_VECTORS = 4_096  # kept for texts that come again
+_VECTORS = 512  # kept for texts that come again
 
 
 class Engine:

@@ -101,7 +101,7 @@ class Connection(RequestHandler):
         self._wire: asyncio.Transport | None = None  # also while it is closing
         self._heard = loop.time()  # when something last came, or an answer ended
         self._head_since: float | None = None  # when the head began that is not whole yet
-        self._untaken, self._untaken_since = 0, 0.0  # bytes of an answer, at the last look
+        self._untaken, self._untaken_since = -1, 0.0  # bytes of an answer, at the last look
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport: aiohttp forgets it before it has sent the rest."""
@@ -170,7 +170,7 @@ class Connection(RequestHandler):
                 )
                 wire.abort()
             return
-        self._untaken = 0
+        self._untaken = -1
         if self._waiter is not None and not self._waiter.done():
             if self._head_since is None:
                 if now - self._heard >= patience.idle:
