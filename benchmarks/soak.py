@@ -24,9 +24,10 @@ from typing import Any
 from soak_plot import plot
 from soak_traffic import ACTIONS, LASTING, Traffic, scenario
 
-# Memory and descriptors may grow by this share of their median over the second half. The growth is
-# the median of the slopes between all pairs of samples (Theil and Sen), so peaks do not tell.
-GROWTH = 0.05
+# By which share of their median these may grow over the second half: the median of the slopes between
+# all pairs of samples (Theil and Sen), so that peaks do not tell. How many clients are there at once
+# varies more than memory does; that none is left over is judged at the end.
+GROWTH = {"memory": 0.05, "descriptors": 0.25}
 JUDGED = 60  # seconds at least: less is all beginning
 SAMPLES = 300
 TOLD = 10  # seconds between two lines of progress
@@ -67,8 +68,8 @@ def main() -> int:
                 process.terminate()
         found["log"] = log.read_text("utf-8").splitlines()[:50]
     half = found["samples"][len(found["samples"]) // 2 :]
-    names = ("memory", "descriptors") if seconds >= JUDGED else ()
-    found["growth"] = {name: growth(half, name) for name in names}
+    judged = GROWTH if seconds >= JUDGED else ()
+    found["growth"] = {name: growth(half, name) for name in judged}
     found["trouble"] = list(trouble(found))
     options.results.mkdir(parents=True, exist_ok=True)
     (options.results / "soak.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
@@ -137,7 +138,7 @@ async def soak(
     running = await send(watch, seconds, rate)
     looking.cancel()
     if running:
-        _, late = await asyncio.wait(running, timeout=PATIENCE)
+        _, late = await asyncio.wait(running, timeout=min(PATIENCE, seconds))
         for task in late:  # slow readers and writers are, on purpose
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
@@ -204,8 +205,8 @@ def growth(samples: Sequence[dict[str, float]], name: str) -> float:
 def trouble(found: dict[str, Any]) -> Iterator[str]:
     """Yield what is not as it should be."""
     for name, grown in found["growth"].items():
-        if grown > GROWTH:
-            yield f"{name} grew by {grown:.1%} in the second half, expected at most {GROWTH:.0%}"
+        if grown > (most := GROWTH[name]):
+            yield f"{name} grew by {grown:.1%} in the second half, expected at most {most:.0%}"
     before, after = found["before"], found["after"]
     if after["descriptors"] > before["descriptors"]:
         yield f"{after['descriptors']} descriptors at the end, expected {before['descriptors']}"

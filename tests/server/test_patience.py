@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from mockgpt.core.scenario import Scenario
 from mockgpt.mock import build
+from mockgpt.server.connection import Connection
 from mockgpt.server.patience import Patience
 from mockgpt.server.run import bind, serving
 
@@ -165,6 +167,40 @@ async def test_a_client_that_takes_nothing_of_its_answer(raw, caplog):
         assert [record.getMessage() for record in caplog.records] == [
             "dropped a client that took nothing of its answer for 0.05 s"
         ]
+
+
+class Wire:
+    """A transport with so much that is not taken."""
+
+    untaken = 5
+    aborted = False
+
+    def is_closing(self):
+        return True
+
+    def get_write_buffer_size(self):
+        return self.untaken
+
+    def abort(self):
+        self.aborted = True
+
+
+async def test_only_what_is_not_taken_for_the_whole_time_ends_a_connection():
+    """Whatever the loop's clock says: it may have run for weeks."""
+    handler = build()
+    loop = asyncio.get_running_loop()
+    connection = Connection(web.Server(handler.handle), loop, handler.refuse, 1, Patience())
+    connection._wire = wire = Wire()
+    for now, untaken in ((1e6, 5), (1e6 + 599, 5), (1e6 + 601, 4), (1e6 + 1200, 4)):
+        wire.untaken = untaken
+        connection.look(now)
+        assert not wire.aborted
+    connection.look(1e6 + 1201)
+    assert wire.aborted
+    connection._wire = done = Wire()  # which has sent all, and is only not closed yet
+    connection._untaken, done.untaken = -1, 0
+    connection.look(1e6)
+    assert not done.aborted
 
 
 def _scenario(reply):
