@@ -52,8 +52,9 @@ def test_growth_is_told_from_peaks(soak, figures, grown):
     assert soak.growth(samples, "memory") == grown
 
 
-def test_what_is_not_flat_is_trouble(soak):
-    before, after = {"descriptors": 7, "threads": 1}, {"descriptors": 9, "threads": 2}
+def test_what_is_not_flat_is_trouble(soak, monkeypatch):
+    monkeypatch.setattr(soak, "THREADS", 7)
+    before, after = {"descriptors": 7, "threads": 1}, {"descriptors": 9, "threads": 34}
     found = {
         "growth": {"memory": 0.2, "descriptors": 0.01},
         "before": before,
@@ -64,7 +65,7 @@ def test_what_is_not_flat_is_trouble(soak):
     assert list(soak.trouble(found)) == [
         "memory grew by 20.0% in the second half, expected at most 5%",
         "9 descriptors at the end, expected 7",
-        "2 threads at the end, expected 1",
+        "34 threads at the end, expected at most 7",
         "3 times plain: EOFError()",
         "the server said: bug in mockgpt",
     ]
