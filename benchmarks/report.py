@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import plot
-from measure import Effort, Result
+from measure import Bench, Result
 from servers import CLIENT_CORES, SERVER_CORE
 from targets import Verdict, verdicts
 
@@ -29,15 +29,24 @@ _METRICS = {
     "stream_memory": ("KiB/stream", 1 / 1024, 1),
     "memory": ("MiB", 1 / 2**20, 1),
 }
+_NOTE = """\
+Figures are medians of the rounds, in brackets the ratio to the first row's; ± is the spread of the
+middle half of the rounds. CPU is that of the server's process, for each request. mockgpt has a
+scenario loaded, its journal on and its access log off; ceilings send the bytes that mockgpt sent."""
 _WHOLE = {"W5", "W6"}  # whose seconds are a figure of their own
 _SECONDS = {"seconds": ("ms", 1e3, 3)}
 
 
-def write(results: list[Result], effort: Effort, folder: Path, name: str, took: float) -> None:
+def write(bench: Bench, folder: Path, name: str, took: float) -> None:
     """Write `<name>.md`, `<name>.json` and `<name>-<workload>.svg`."""
+    results = bench.results
     folder.mkdir(parents=True, exist_ok=True)
     found = verdicts(results)
-    machine = _machine() | {"rounds": str(effort.rounds), "took": f"{took:.0f} s"}
+    machine = _machine() | {
+        "other mocks": ", ".join(other.package for other in bench.others) or "none",
+        "rounds": str(bench.effort.rounds),
+        "took": f"{took:.0f} s",
+    }
     page = "\n".join(_page(results, found, machine, name))
     (folder / f"{name}.md").write_text(page, "utf-8")
     data = {"machine": machine, "verdicts": found, "results": results}
@@ -75,8 +84,7 @@ def _page(
 ) -> list[str]:
     lines = ["# How fast", "", "| | |", "|---|---|"]
     lines += [f"| {key} | {value} |" for key, value in machine.items()]
-    lines += ["", "Figures are medians of the rounds, in brackets the ratio to mockgpt's; ± is the"]
-    lines += ["middle half of the rounds. CPU is the server process's, for each request.", ""]
+    lines += ["", _NOTE, ""]
     lines += ["## Targets", "", *_targets(found)]
     for workload in sorted({result.workload for result in results}):
         of_it = [result for result in results if result.workload == workload]

@@ -50,7 +50,7 @@ def main() -> None:
         finally:
             bench.client.stop()
             if bench.results:
-                report.write(bench.results, effort, given.results, given.name, time.time() - begun)
+                report.write(bench, given.results, given.name, time.time() - begun)
 
 
 main()
