@@ -230,21 +230,30 @@ def _paces(connections: list[Connection], pace: float) -> dict[str, float]:
     }
 
 
+def run(job: Job) -> dict[str, float]:
+    """Tell the first answer, wait for the word, and do what is to be done."""
+    answer = job.ready(job.given["warm"])
+    say({"answer": answer.decode(errors="replace"), "serial": job.serial})
+    assert sys.stdin.readline() == "go\n", "the word that begins"
+    return paced(job) if job.given["pace"] else load(job)
+
+
+def say(what: dict[str, Any]) -> None:
+    """Tell the one who gives the jobs."""
+    print(json.dumps(what), flush=True)
+
+
 def main() -> None:
-    """Do jobs until there are no more."""
+    """Do jobs until there are no more. One that fails tells why, in place of an answer."""
     gc.disable()
     for line in sys.stdin:
-        given = json.loads(line)
-        job = Job(given)
-        answer = job.ready(given["warm"])
-        print(
-            json.dumps({"answer": answer.decode(errors="replace"), "serial": job.serial}),
-            flush=True,
-        )
-        assert sys.stdin.readline() == "go\n", "the word that begins"
-        result = paced(job) if given["pace"] else load(job)
-        job.close()
-        print(json.dumps({**result, "serial": job.serial}), flush=True)
+        job = Job(json.loads(line))
+        try:
+            say({**run(job), "serial": job.serial})
+        except (RuntimeError, OSError) as error:
+            say({"error": str(error)})
+        finally:
+            job.close()
 
 
 main()
