@@ -6,6 +6,8 @@ plot for each workload, `.svg`.
 
 import argparse
 import resource
+import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -35,6 +37,7 @@ def main() -> None:
     if given.prepare:
         others.prepare()
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers end with this
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # 5,000 streams at both ends
     effort = (
