@@ -193,6 +193,7 @@ def paced(job: Job) -> dict[str, float]:
     spread = job.given["spread"] / len(waiting)
     starts = [(begun + index * spread, one) for index, one in enumerate(waiting)][::-1]
     open_ = len(waiting)
+    ended: list[float] = []
     while open_:
         now = time.perf_counter()
         while starts and starts[-1][0] <= now:
@@ -208,9 +209,15 @@ def paced(job: Job) -> dict[str, float]:
             complete = connection.receive()
             for _ in range(connection.received.count(_TOKEN, seen)):
                 connection.times.append(now)
-            open_ -= complete
+            if complete:
+                open_ -= 1
+                ended.append(now - begun)
     served = sum(len(one.times) == job.given["tokens"] for one in waiting)
-    return {"served": served / len(waiting), **_paces(waiting, job.given["pace"])}
+    return {
+        "served": served / len(waiting),
+        "first_ended": ended[0],
+        **_paces(waiting, job.given["pace"]),
+    }
 
 
 def _paces(connections: list[Connection], pace: float) -> dict[str, float]:

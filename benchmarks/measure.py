@@ -97,7 +97,7 @@ class Client:
         count = seen["count"]
         figures = {**seen, "cpu": cpu / count, "memory": max(memory for _, memory in looks)}
         if ask.pace and not server.used:  # while all are open, and nothing is kept of others
-            end = begun + ask.tokens * ask.pace
+            end = begun + seen["first_ended"]
             figures["stream_memory"] = max(m - before for at, m in looks if at < end) / count
         server.used = True
         return figures
@@ -195,7 +195,7 @@ class Bench:
             told = "  ".join(
                 f"{metric} {result.median(metric):.6g}"
                 for metric in result.samples
-                if metric not in ("serial", "count")
+                if metric not in ("serial", "count", "first_ended")
             )
             print(f"{result.workload} {result.case} | {result.subject}: {told}", flush=True)
 
