@@ -226,7 +226,8 @@ def _paces(connections: list[Connection], pace: float) -> dict[str, float]:
     for connection in connections:
         times = connection.times
         gaps += [abs(after - before - pace) for before, after in pairwise(times)]
-        late.append(times[-1] - times[0] - (len(times) - 1) * pace)
+        starts = [came - index * pace for index, came in enumerate(times)]
+        late.append(starts[-1] - min(starts))  # the most punctual token tells the schedule
     return {
         "count": len(connections),
         "events": sum(len(connection.times) for connection in connections),
