@@ -182,8 +182,12 @@ class Bench:
             takes = dict([*takes.items()][:2])
         taken: dict[str, list[dict[str, float]]] = {name: [] for name in takes}
         for number in range(rounds or self.effort.rounds):
-            for name in [*takes][:: 1 if number % 2 == 0 else -1]:
-                taken[name].append(takes[name]())
+            for name in [*taken][:: 1 if number % 2 == 0 else -1]:
+                try:
+                    taken[name].append(takes[name]())
+                except RefusedError as error:  # what it gave so far is no median
+                    print(f"{workload} {case} | {name} left out: {error}")
+                    del taken[name]
         for name, samples in taken.items():
             metrics = dict.fromkeys(metric for sample in samples for metric in sample)
             figures = {
