@@ -136,9 +136,10 @@ def test_the_journal_is_appended_to_in_one_place():
     assert len(places("journal.append")) == 1
 
 
-def test_responses_are_constructed_in_one_module():
-    made = [*places("web.Response"), *places("web.StreamResponse"), *places("json_response")]
-    assert {place.partition(":")[0] for place in made} == {"mockgpt.server.send"}
+def test_responses_are_written_in_one_module():
+    assert not [*places("web.Response"), *places("web.StreamResponse"), *places("json_response")]
+    written = [*places("transport.write"), *places("head_bytes")]
+    assert {place.partition(":")[0] for place in written} == {"mockgpt.server.send"}
 
 
 def test_everything_is_caught_in_one_place():

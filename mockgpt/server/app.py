@@ -24,9 +24,12 @@ from mockgpt.core.plan import Plan
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.session import Outcome
 from mockgpt.server import control
+from mockgpt.server.asked import Answered, Asked
 from mockgpt.server.connection import SlowBodyError
+from mockgpt.server.door import Plain
 from mockgpt.server.operations import OPERATIONS
-from mockgpt.server.send import Sender, complete
+from mockgpt.server.send import Sender
+from mockgpt.server.wire import Wire
 
 MAX_BODY = 16 * 2**20  # bytes
 _ENCODINGS = {
@@ -58,43 +61,73 @@ class Handler:
         max_body: int = MAX_BODY,
         observer: Observer | None = None,
         control_token: str | None = None,
+        fast_path: bool = True,
     ) -> None:
         self.engine = engine
         self.clock = clock
         self.exposed = False  # to other machines: whoever binds its socket says so
         self.lock = Lock()  # of the engine, which tests ask and change while it answers
-        self._max_body = max_body
+        self.max_body = max_body
         self._observer = observer
         self._controls = Lock()  # held by one control request at a time
         self._controlled = control.Controlled(engine, clock, self._unlocked(load))
         self._control_token = control_token
+        self.fast_path = fast_path
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request."""
-        incoming = self._incoming(request)
-        sender = Sender(request, incoming.at)
+        """Answer one of aiohttp's requests."""
+        answered = Answered()
+        answered.goes_on = await self.answer(self._incoming(request), Asked(request), request)
+        return answered
+
+    async def plain(self, head: Plain, body: bytes, wire: Wire, connection: int) -> bool:
+        """Answer a request of the front door's; return whether its connection goes on."""
+        incoming = Incoming(
+            method=wire.method,
+            path=head.path,
+            query=head.query,
+            headers=head.headers,
+            body=body,
+            at=self.clock.now(),
+            elapsed=self.clock.elapsed(),
+            connection=connection,
+        )
+        return await self.answer(incoming, wire)
+
+    async def answer(
+        self, incoming: Incoming, wire: Wire, request: web.BaseRequest | None = None
+    ) -> bool:
+        """Answer one request on a wire; return whether its connection goes on behind that.
+
+        Where there is one of aiohttp's, the body is still to be read from it.
+        """
+        sender = Sender(wire, incoming.at)
         outcome: Outcome | None = None
         controls = control.concerns(incoming.path)
         try:
             if controls:
-                return await sender.send(await self._control(incoming, request))
-            incoming = await self._with_body(incoming, request, self._max_body)
+                assert request is not None, "the control API is asked through aiohttp"
+                await sender.send(await self._control(incoming, request))
+                return sender.keep_alive
+            if request is not None:
+                incoming = await self._with_body(incoming, request, self.max_body)
             with self.lock:
                 outcome = self.engine.answer(incoming)
-            return await sender.send(outcome.plan)
+            await sender.send(outcome.plan)
         except Exception as bug:  # the one place where a bug of mockgpt's becomes a visible one
             with self.lock:
                 outcome = self.engine.fail(incoming, bug, outcome)
             exchange = outcome.exchange.shown  # the bug's words may repeat what was asked
             words = "bug in mockgpt: %s %s"
             log.exception(words, exchange.method, exchange.path, exc_info=exchange.bug)
-            if sender.response is None:
-                return await sender.send(outcome.plan)
-            sender.abort("reset")  # too late for another answer
-            return sender.response
+            if sender.begun:
+                sender.abort("reset")  # too late for another answer
+            else:
+                await sender.send(outcome.plan)
         finally:
             if outcome is not None or not controls:
                 self._record(outcome, incoming, sender.sent)
+        return sender.keep_alive
 
     async def _control(self, incoming: Incoming, request: web.BaseRequest) -> Plan:
         """Answer a control request; a stranger's body is not even read."""
@@ -103,7 +136,7 @@ class Handler:
         )
         if refused is not None:
             return refused
-        most = min(self._max_body, control.MAX_BODY)
+        most = min(self.max_body, control.MAX_BODY)
         incoming = await self._with_body(incoming, request, most)
         return await asyncio.to_thread(self._controlled_by, incoming)
 
@@ -123,18 +156,21 @@ class Handler:
 
         return unlocked
 
-    def refuse(self, name: str, reason: str) -> web.Response:
+    def refuse(self, request: web.BaseRequest, name: str, reason: str) -> web.StreamResponse:
         """Answer bytes that never became a request; the connection closes after it.
 
         `name` is an error of the catalogue.
         """
         incoming = Incoming(at=self.clock.now(), elapsed=self.clock.elapsed())
-        with self.lock:
-            outcome = self.engine.default.refuse(incoming, name, reason=reason)
-        response, sent = complete(outcome.plan, incoming.at)
-        response.force_close()
-        self._record(outcome, incoming, sent)
-        return response
+
+        async def answer() -> None:
+            sender = Sender(Asked(request), incoming.at)
+            with self.lock:
+                outcome = self.engine.default.refuse(incoming, name, reason=reason)
+            await sender.send(outcome.plan)
+            self._record(outcome, incoming, sender.sent)
+
+        return Answered(answer)
 
     def _record(self, outcome: Outcome | None, incoming: Incoming, sent: Sent | None) -> None:
         with self.lock:

@@ -28,7 +28,7 @@ from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from mockgpt.core.plan import FOR_EVER
 from mockgpt.server.patience import Patience
 
-Refuse = Callable[[str, str], web.StreamResponse]  # an error of the catalogue, and its reason
+Refuse = Callable[[web.BaseRequest, str, str], web.StreamResponse]  # catalogue's name, reason
 
 log = logging.getLogger("mockgpt")
 
@@ -232,7 +232,8 @@ class Connection(RequestHandler):
         """Answer what never became a request; the handler answers for itself."""
         if isinstance(exc, HttpProcessingError):
             slow = isinstance(exc, _SlowHeadError)
-            return self._refuse("request_timeout" if slow else "malformed_http", _reason(exc))
+            name = "request_timeout" if slow else "malformed_http"
+            return self._refuse(request, name, _reason(exc))
         return super().handle_error(request, status, exc, message)
 
 

@@ -16,6 +16,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from mockgpt.core.plan import whole
 from mockgpt.server.app import Handler
+from mockgpt.server.asked import Answered, Asked
 from mockgpt.server.send import Sender
 
 _HEAD = 2**14  # bytes of a CONNECT with its headers
@@ -62,7 +63,11 @@ class Proxy:
         if self.knows(host, port, request.transport):
             return await handler.handle(request)
         plan = whole(403, (("content-type", _TEXT),), self.refusal(host, port).encode())
-        return await Sender(request, handler.clock.now()).send(plan)
+        sender = Sender(Asked(request), handler.clock.now())
+        await sender.send(plan)
+        answered = Answered()
+        answered.goes_on = sender.keep_alive
+        return answered
 
     def knows(self, host: str, port: int, transport: asyncio.BaseTransport | None) -> bool:
         """Tell whether it is stood in for, or is the very server that a connection came to."""

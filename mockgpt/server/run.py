@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from mockgpt.server import door
 from mockgpt.server.app import Handler
 from mockgpt.server.connection import Connection
 from mockgpt.server.control import is_loopback
@@ -33,7 +34,8 @@ log = logging.getLogger("mockgpt")
 class _Server(web.Server):
     def __init__(self, handler: Handler, patience: Patience, proxy: Proxy | None) -> None:
         super().__init__(handler.handle if proxy is None else partial(proxy.handle, handler))
-        self._refuse = handler.refuse
+        self._handler = handler
+        self._opens = handler.fast_path and proxy is None and door.opens()
         self._patience = patience
         self._numbers = count(1)
         self._exhausted = False
@@ -42,7 +44,10 @@ class _Server(web.Server):
         if self._exhausted:
             self._exhausted = False
             log.warning("connections are accepted again")
-        return Connection(self, self._loop, self._refuse, next(self._numbers), self._patience)
+        given = (self, self._loop, self._handler.refuse, next(self._numbers), self._patience)
+        if not self._opens:
+            return Connection(*given)
+        return door.FrontDoor(*given, answer=self._handler.plain, most=self._handler.max_body)
 
     @property
     def held(self) -> list[Connection]:

@@ -1,18 +1,13 @@
-"""Executes a plan on a connection: the one place where a response is constructed and sent."""
+"""Executes a plan on a wire: the one place where a response is sent."""
 
 import asyncio
 import socket
 import struct
-from email.utils import formatdate
-from functools import lru_cache
 from typing import Literal
-
-from aiohttp import web
-from aiohttp.http import HttpVersion11
 
 from mockgpt.core.exchange import Ending, Sent, Write
 from mockgpt.core.plan import Abort, Data, End, Head, Pause, Plan
-from mockgpt.server.connection import Connection
+from mockgpt.server.wire import LAST_CHUNK, Framing, Wire, chunk, framing, head_bytes
 
 _JOINED = 2**16  # bytes, asyncio's high-water mark: so much is written at once, and the next waits
 _WRITES, _KEPT = 1_000, 2**16  # writes and bytes of a body that the journal learns
@@ -27,14 +22,15 @@ class Sender:
     Date header.
     """
 
-    def __init__(self, request: web.BaseRequest, at: float) -> None:
-        self.response: web.StreamResponse | None = None
-        self._request = request
+    def __init__(self, wire: Wire, at: float) -> None:
+        self.keep_alive = False  # whether the connection goes on behind the response
+        self._wire = wire
         self._at = at
         self._loop = asyncio.get_running_loop()
         self._begun = self._loop.time()
         self._due = 0.0  # seconds after the start at which the plan's pauses so far are over
         self._head: Head | None = None
+        self._framing: Framing | None = None  # of a response whose head is on the wire
         self._events = 0  # of the plan so far, and those of them that were written
         self._sent_events = 0
         self._chunks = 0
@@ -45,25 +41,29 @@ class Sender:
         self._ending: Ending = "aborted"
 
     @property
+    def begun(self) -> bool:
+        """Whether a response has begun: then it is too late for another."""
+        return self._framing is not None
+
+    @property
     def sent(self) -> Sent | None:
         """What was sent so far; None where no response has begun."""
-        if self.response is None or self._head is None:
+        if self._framing is None or self._head is None:
             return None
-        seconds = self._loop.time() - self._begun
         return Sent(
             status=self._head.status,
             headers=self._head.headers,
             events=self._sent_events,
             chunks=self._chunks,
             bytes=self._bytes,
-            seconds=seconds,
+            seconds=self._loop.time() - self._begun,
             silence=self._silence,
             ending=self._ending,
             writes=tuple(self._writes),
             body=bytes(self._kept),
         )
 
-    async def send(self, plan: Plan) -> web.StreamResponse:
+    async def send(self, plan: Plan) -> None:
         """Execute a plan. A client that leaves ends it; nothing is raised for that."""
         self._begun = self._loop.time()
         pending: list[bytes] = []
@@ -79,21 +79,18 @@ class Sender:
                         continue
                 data = b"".join(pending)
                 pending, held = [], 0
-                if isinstance(step, End):
-                    await self._end(head, data)
-                elif data or self.response is not None or not isinstance(step, Abort):
-                    await self._write(head, data)
-                match step:
-                    case Pause():
-                        await self._pause(step.seconds)
-                    case Abort():
-                        self.abort(step.how)
+                if isinstance(step, Abort):
+                    if data or self.begun:
+                        await self._write(head, data)
+                    self.abort(step.how)
+                    return
+                await self._write(head, data, ends=isinstance(step, End))
+                if isinstance(step, Pause):
+                    await self._pause(step.seconds)
         except ConnectionError:
             self._ending = "client_left"
-        if self.response is None:  # it ended before the head
-            self.abort("close")
-            return web.Response()  # nobody gets this
-        return self.response
+            if not self.begun:
+                self.abort("close")
 
     async def _opened(self, plan: Plan) -> Head:
         for step in plan:
@@ -113,44 +110,48 @@ class Sender:
         """
         self._due += seconds
         due, before = self._begun + self._due, self._loop.time()
-        protocol = self._request.protocol
-        if due <= self._loop.time() or not isinstance(protocol, Connection):
-            await asyncio.sleep(max(0.0, due - self._loop.time()))
-        elif not await protocol.stays_until(due):
+        if due <= before:
+            await asyncio.sleep(0)
+        elif not await self._wire.stays_until(due):
             raise ConnectionResetError("the client left")
         self._silence = max(self._silence, self._loop.time() - before)
 
-    async def _end(self, head: Head, data: bytes) -> None:
-        if self.response is None and head.length is not None and len(data) < 2 * _JOINED:
-            await self._begin(_finished(head, data, self._at))
-            self._count(data)
-        else:
-            await self._write(head, data)
-        assert self.response is not None, "it has begun above"
-        await self.response.write_eof()
-        self._ending = "complete"
-
-    async def _write(self, head: Head, data: bytes) -> None:
-        response = self.response or await self._begin(_unfinished(head, self._at))
-        if not data or self._request.method == "HEAD":
-            return
+    async def _write(self, head: Head, data: bytes, *, ends: bool = False) -> None:
+        """Write data, the head before it where that is still to come, and the body's end behind."""
+        before = b""
+        if self._framing is None:
+            framed = framing(head, self._wire)
+            before = head_bytes(head, framed, self._at, http11=self._wire.http11)
+            self._framing = framed
+        framed = self._framing
+        if framed.bodiless:
+            data = b""
         parts = max(1, len(data) // _JOINED)  # so what is not read is not copied to wait there
         for n in range(parts):
-            part = data[len(data) * n // parts : len(data) * (n + 1) // parts]
-            await response.write(part)
+            part = (
+                data if parts == 1 else data[len(data) * n // parts : len(data) * (n + 1) // parts]
+            )
+            framed_part = chunk(part) if part and framed.chunked else part
+            last = LAST_CHUNK if ends and framed.chunked and n + 1 == parts else b""
             self._count(part)
+            await self._flush(before + framed_part + last)
+            before = b""
+        if ends:
+            self._ending = "complete"
+            self.keep_alive = framed.keep_alive
 
-    async def _begin(self, response: web.StreamResponse) -> web.StreamResponse:
-        self.response = response
-        if not self._request.content.is_eof():  # refused unread: what follows is no request
-            response.force_close()
-        if self._request.version < HttpVersion11 and response.content_length is None:
-            response.force_close()  # without chunks only the connection's end is the body's
-        await response.prepare(self._request)
-        return response
+    async def _flush(self, data: bytes) -> None:
+        transport = self._wire.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client left")
+        if data:
+            transport.write(data)
+            drained = self._wire.drained()
+            if drained is not None:
+                await drained
 
     def _count(self, data: bytes) -> None:
-        if data and self._request.method != "HEAD":
+        if data:
             self._chunks += 1
             self._bytes += len(data)
             self._sent_events = self._events
@@ -161,47 +162,12 @@ class Sender:
 
     def abort(self, how: Literal["reset", "close"]) -> None:
         """End the connection here, whatever is still to be sent."""
-        transport = self._request.transport
+        transport = self._wire.transport
         if transport is None:
             return
         if how == "reset":  # close() sends a FIN; only a linger time of zero makes it an RST
-            connection = transport.get_extra_info("socket")
+            connection: socket.socket = transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             transport.abort()
         else:
             transport.close()
-
-
-def complete(plan: Plan, at: float) -> tuple[web.Response, Sent]:
-    """Return the response of a plan that neither waits nor aborts, for others to send."""
-    head, *steps = plan
-    assert isinstance(head, Head), "a plan begins with its head"
-    body = b"".join(step.bytes for step in steps if isinstance(step, Data))
-    return _finished(head, body, at), Sent(
-        status=head.status,
-        headers=head.headers,
-        chunks=1,
-        bytes=len(body),
-        body=body[:_KEPT],
-    )
-
-
-def _finished(head: Head, body: bytes, at: float) -> web.Response:
-    return web.Response(status=head.status, headers=_headers(head, at), body=body)
-
-
-def _unfinished(head: Head, at: float) -> web.StreamResponse:
-    response = web.StreamResponse(status=head.status, headers=_headers(head, at))
-    response.content_length = head.length
-    return response
-
-
-def _headers(head: Head, at: float) -> list[tuple[str, str]]:
-    given = {name.lower() for name, _ in head.headers}
-    own = (("date", _http_date(int(at))), ("server", "mockgpt"))
-    return [*head.headers, *(header for header in own if header[0] not in given)]
-
-
-@lru_cache(maxsize=8)
-def _http_date(at: int) -> str:
-    return formatdate(at, usegmt=True)

@@ -9,8 +9,9 @@ import pytest
 from aiohttp import web
 
 from mockgpt.core.plan import Abort, Data, End, Head, Pause
+from mockgpt.server.asked import Answered, Asked
 from mockgpt.server.run import bind
-from mockgpt.server.send import Sender, complete
+from mockgpt.server.send import Sender
 
 AT = 1_686_986_070.0
 STREAM = Head(200, (("content-type", "text/event-stream"),))
@@ -22,9 +23,12 @@ async def playing(plan):
     sent = asyncio.Queue()
 
     async def handle(request):
-        sender = Sender(request, AT)
+        sender = Sender(Asked(request), AT)
+        answered = Answered()
         try:
-            return await sender.send(iter(plan))
+            await sender.send(iter(plan))
+            answered.goes_on = sender.keep_alive
+            return answered
         finally:
             sent.put_nowait(sender.sent)
 
@@ -79,7 +83,7 @@ async def test_a_pause_puts_what_came_before_on_the_wire():
 
     with pytest.MonkeyPatch.context() as patch:
         stub = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
-        patch.setattr("mockgpt.server.send.asyncio", stub)
+        patch.setattr("mockgpt.server.asked.asyncio", stub)
         plan = [STREAM, Data(b"one"), Pause(0.5), Data(b"two"), End()]
         async with playing(plan) as (port, sent), asyncio.timeout(20):
             reader, writer = await ask(port)
@@ -161,9 +165,3 @@ async def test_a_large_body_is_written_in_parts():
     assert data.partition(b"\r\n\r\n")[2] == b"x" * size
     assert sent.bytes == size
     assert {write.bytes for write in sent.writes} == {66_666, 66_667}
-
-
-def test_a_plan_can_become_a_response_for_others_to_send():
-    response, sent = complete(iter([Head(400, (("x-a", "b"),), 2), Data(b"no"), End()]), AT)
-    assert (response.status, response.body, response.headers["x-a"]) == (400, b"no", "b")
-    assert (sent.status, sent.bytes) == (400, 2)
