@@ -61,6 +61,7 @@ def build(*scenarios: Source, **options: Unpack[Options]) -> Handler:
         max_body=options.get("max_body", MAX_BODY),
         observer=options.get("observer"),
         control_token=options.get("control_token"),
+        fast_path=options.get("fast_path", True),
     )
 
 

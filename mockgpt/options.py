@@ -38,6 +38,7 @@ class Options(SessionOptions, total=False):
     service: str  # a shipped service's name, or a file
     max_body: int  # bytes
     control_token: str | None  # what the control API asks for; None: that it be this machine
+    fast_path: bool  # answer plain requests without aiohttp's request machinery, byte for byte alike
     observer: Observer | None  # called with every finished exchange, on the server's thread
 
 
@@ -99,6 +100,7 @@ _CHECKED: dict[str, Any] = {
     "strict": bool,
     "service": str,
     "max_body": Annotated[int, msgspec.Meta(ge=1)],
+    "fast_path": bool,
     "tokenizer": Literal["fake", "exact"],
     "speed": Annotated[float, msgspec.Meta(gt=0)],
     "on_miss": OnMiss | None,

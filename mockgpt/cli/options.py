@@ -177,6 +177,13 @@ _OF_SERVERS = (
     ),
     tokenizer_option,
     redact_option,
+    option(
+        "fast_path",
+        "--no-fast-path",
+        is_flag=True,
+        callback=lambda _, __, value: not value,
+        help="Hand every request to aiohttp; the answers are the same.",
+    ),
 )
 
 

@@ -1,0 +1,162 @@
+"""The front door: whatever is sent, its bytes are those that a request through aiohttp gets."""
+
+import json
+import socket
+
+import pytest
+from wire import Wire, request_bytes
+
+from mockgpt import MockGPT
+from mockgpt.server import door
+
+HELLO = {"model": "gpt-3.5-turbo", "messages": [{"role": "user", "content": "Hello!"}]}
+VECTORS = {"model": "text-embedding-ada-002", "input": ["a", "b"]}
+SCENARIO = """
+mockgpt: 1
+rules:
+  - when: {user: paced}
+    reply: {say: One two three, pace: {first: 1ms, each: 1ms}, headers: {x-a: "\\xe4"}}
+  - when: {user: cut}
+    reply: {say: One two three four, faults: [{kind: disconnect, after: 2, how: close}]}
+  - when: {user: reset}
+    reply: {say: One two, faults: [{kind: disconnect, after: 0, how: reset}]}
+  - when: {user: short}
+    reply: {say: One two, faults: [{kind: truncate_body, bytes: 40}]}
+  - when: {user: empty}
+    reply: {raw: {status: 204}}
+  - when: {user: raw}
+    reply: {raw: {status: 299, body: "", headers: {connection: close, date: never}}}
+  - when: {user: large}
+    reply: {raw: {chunks: [{text: "x", after: 1ms}, "%s"]}}
+  - when: {user: refused}
+    reply: {error: {preset: overloaded, retry_after: 3}}
+  - reply: {filler: {tokens: 30}}
+""" % ("y" * 200_000)
+
+
+def chat(user, **more):
+    return HELLO | {"messages": [{"role": "user", "content": user}]} | more
+
+
+USERS = ["paced", "cut", "reset", "short", "empty", "raw", "large", "refused", "anything", "你好"]
+PLAIN = {
+    **{f"{user}, {'a stream' if stream else 'whole'}": request_bytes(body=chat(user, stream=stream))
+       for user in USERS for stream in (False, True)},
+    "vectors": request_bytes("/v1/embeddings", VECTORS),
+    "base64": request_bytes("/v1/embeddings", VECTORS | {"encoding_format": "base64"}),
+    "a completion": request_bytes("/v1/completions", {"model": "gpt-3.5-turbo", "prompt": "a"}),
+    "a query": request_bytes("/v1/chat/completions?api-version=1", HELLO),
+    "a session": request_bytes("/s/ada/v1/chat/completions", HELLO),
+    "a wrong role": request_bytes(body={"messages": [{"role": "x", "content": "y"}]}),
+    "no JSON": request_bytes(body=b"{"),
+    "an unknown path": request_bytes("/v1/nothing", HELLO),
+    "an unknown model": request_bytes(body=HELLO | {"model": "x"}),
+    "no key": request_bytes(body=HELLO, headers={"Authorization": ""}),
+    "close": request_bytes(body=HELLO, headers={"Connection": "close"}),
+}  # fmt: skip
+OTHER = {
+    "GET": request_bytes("/v1/models", method="GET"),
+    "HTTP/1.0": request_bytes(body=HELLO, version="HTTP/1.0"),
+    "an unusual header": request_bytes(body=HELLO, headers={"X-A": "ä"}),
+    "a header twice": request_bytes(body=HELLO).replace(b"\r\n\r\n", b"\r\nX: 1\r\nX: 2\r\n\r\n", 1),
+    "no host": request_bytes(body=HELLO).replace(b"Host:", b"Hast:", 1),
+    "chunks": request_bytes(body=HELLO).replace(b"Content-Length", b"Transfer-Encoding: chunked\r\nX", 1),
+    "a large body": request_bytes(body=chat("x" * 300_000)),
+    "no HTTP": b"hello\r\n\r\n",
+    "health": request_bytes("/_mockgpt/health", method="GET"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def scenario(tmp_path_factory):
+    path = tmp_path_factory.mktemp("door") / "all.yaml"
+    path.write_text(SCENARIO, encoding="utf-8")
+    return path
+
+
+def served(data, scenario, *, fast_path, cuts=()):
+    """Return all bytes that a request and, where it may, one behind it get; and their journal."""
+    with MockGPT(scenario, fast_path=fast_path) as mock:
+        with Wire(mock.url) as wire:
+            for start, stop in zip((0, *cuts), (*cuts, len(data)), strict=True):
+                wire.offer(data[start:stop])
+                if stop < len(data):
+                    mock._settle()
+            if b"Connection: close" not in data:
+                wire.offer(request_bytes(body=HELLO, headers={"Connection": "close"}))
+            try:
+                got = wire.rest()
+            except ConnectionError:
+                got = b"reset"
+        mock.stop()
+        told = [
+            (one.method, one.path, one.headers, one.body, one.rule, one.error, one.faults,
+             one.sent and (one.sent.status, one.sent.body, one.sent.ending, one.sent.headers))
+            for one in mock.journal
+        ]  # fmt: skip
+    return got, told
+
+
+@pytest.fixture
+def doors(monkeypatch):
+    """What the front door took: True for each request that it did, False for each that it did not."""
+    taken = []
+    plain = door.plain
+
+    def spy(head):
+        found = plain(head)
+        taken.append(found is not None)
+        return found
+
+    monkeypatch.setattr(door, "plain", spy)
+    return taken
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_both_doors_give_the_same_bytes(name, scenario, doors):
+    fast = served(PLAIN[name], scenario, fast_path=True)
+    assert doors[0]
+    doors.clear()
+    assert served(PLAIN[name], scenario, fast_path=False) == fast
+    assert not doors
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_what_is_not_plain_is_aiohttp_s(name, scenario, doors):
+    assert served(OTHER[name], scenario, fast_path=True) == served(
+        OTHER[name], scenario, fast_path=False
+    )
+    assert doors in ([], [False]) or name == "a large body"
+
+
+@pytest.mark.parametrize("name", ["anything, whole", "anything, a stream"])
+def test_a_request_may_come_in_parts(name, scenario):
+    data = PLAIN[name]
+    end = data.index(b"\r\n\r\n") + 4
+    whole = served(data, scenario, fast_path=True)
+    for cuts in ((end,), (end + 1, end + 5), (len(data) - 1,), (10,), (10, end), (end - 1,)):
+        assert served(data, scenario, fast_path=True, cuts=cuts) == whole
+
+
+def test_pipelined_requests_are_answered_in_turn(scenario):
+    data = b"".join(
+        request_bytes(body=chat(user, stream=True)) for user in ("paced", "x", "paced", "y")
+    )
+    assert served(data, scenario, fast_path=True) == served(data, scenario, fast_path=False)
+
+
+def test_a_client_that_says_all_and_half_closes_gets_its_answer(scenario):
+    with (
+        MockGPT(scenario) as mock,
+        socket.create_connection(("127.0.0.1", int(mock.url[17:]))) as one,
+    ):
+        one.sendall(request_bytes(body=chat("anything")))
+        one.shutdown(socket.SHUT_WR)
+        data = b"".join(iter(lambda: one.recv(2**16), b""))
+    assert json.loads(data.partition(b"\r\n\r\n")[2])["choices"]
+
+
+def test_the_door_is_shut_for_an_aiohttp_that_it_was_not_tested_with(scenario, doors, monkeypatch):
+    monkeypatch.setattr("aiohttp.__version__", "3.99.0")
+    served(PLAIN["vectors"], scenario, fast_path=True)
+    assert not doors
