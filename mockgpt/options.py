@@ -38,7 +38,9 @@ class Options(SessionOptions, total=False):
     service: str  # a shipped service's name, or a file
     max_body: int  # bytes
     control_token: str | None  # what the control API asks for; None: that it be this machine
-    fast_path: bool  # answer plain requests without aiohttp's request machinery, byte for byte alike
+    fast_path: (
+        bool  # answer plain requests without aiohttp's request machinery, byte for byte alike
+    )
     observer: Observer | None  # called with every finished exchange, on the server's thread
 
 

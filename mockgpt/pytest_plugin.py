@@ -296,6 +296,5 @@ class _Pickler(pickle.Pickler):
 
     def reducer_override(self, value: object) -> Any:
         """Return how a value is made again."""
-        return (
-            (RuntimeError, (repr(value),)) if isinstance(value, BaseException) else NotImplemented
-        )
+        bug = isinstance(value, BaseException)
+        return (RuntimeError, (repr(value),)) if bug else NotImplemented

@@ -130,9 +130,13 @@ class Connection(RequestHandler):
         self._depart()
         self._half_closed = self._request_count > self._handled
         self._break("it ended early")
-        # TLS knows no half: what comes after its end is lost.
-        secure = self.transport is not None and self.transport.get_extra_info("ssl_object")
-        return self._half_closed and not secure
+        return self._half_closed and not self._secure
+
+    @property
+    def _secure(self) -> bool:
+        """Whether it is by TLS, which knows no half: what comes after a client's end is lost."""
+        transport = self.transport
+        return transport is not None and transport.get_extra_info("ssl_object") is not None
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell whoever waits."""

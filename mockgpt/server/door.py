@@ -1,8 +1,8 @@
 """The front door: whole and plain requests are answered without aiohttp's request machinery.
 
 It is a second way to the same handler and the same sender. What is not plain (another method, a
-body in chunks or compressed, a large one, a head that is unusual or comes in parts) is handed to aiohttp, and the rest of
-its connection with it.
+body in chunks or compressed, a large one, a head that is unusual or comes in parts) is handed to
+aiohttp, and the rest of its connection with it.
 """
 
 import asyncio
@@ -154,7 +154,7 @@ class FrontDoor(Connection):
         if self._busy:
             self._depart()
             self._half_closed = True
-            return True
+            return not self._secure
         if self._coming:
             self._hand_over()
         return super().eof_received()
