@@ -70,7 +70,8 @@ class Served:
     def end(self, number=signal.SIGTERM):
         """Send a signal; return the code and what was logged."""
         self.process.send_signal(number)
-        log = self.process.communicate(timeout=60)[1]
+        with self.process:  # its communicate() would lose what readline() has read ahead
+            log = self.process.stderr.read()
         return self.process.returncode, log.splitlines()
 
 
