@@ -23,6 +23,7 @@ from mockgpt.core.differences import (
     meets,
     unmet,
 )
+from mockgpt.core.literals import Literals
 from mockgpt.core.replies import EMBEDDED, SPOKEN
 from mockgpt.core.requests import (
     Asked,
@@ -77,12 +78,15 @@ def _told(miss: Miss, kind: str, places: Mapping[str, str]) -> str:
     return f"{where}{kind} '{name}' ({told}{f'; and {more} more' if more > 0 else ''})"
 
 
-def choose(rules: Sequence[Rule], asked: Asked) -> Choice | Miss:
+def choose(rules: Sequence[Rule], asked: Asked, literals: Literals | None = None) -> Choice | Miss:
     """Return the first rule whose conditions all hold, or the one with the fewest that do not.
 
-    A rule for the endpoint that was asked is nearer than any for another. Raises UndecidedError.
+    A rule for the endpoint that was asked is nearer than any for another. `literals` are the rules'.
+    Raises UndecidedError.
     """
-    for rule in rules:
+    candidates = range(len(rules)) if literals is None else literals.candidates(asked.request)
+    for position in candidates:
+        rule = rules[position]
         if next(_unmet(rule, asked), None) is None:
             return Choice(rule)
     missed = [(rule, reasons(rule, asked)) for rule in rules]

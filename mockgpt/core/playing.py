@@ -57,7 +57,7 @@ class Play:
         if isinstance(step, Choice):
             self.met |= {step.rule.id}
             return self.calls.begin(content, step.rule.id)
-        chosen = choose(self._scenario.rules, asked)
+        chosen = choose(self._scenario.rules, asked, self._scenario.literals)
         if isinstance(chosen, Choice):
             return self.calls.begin(content, chosen.rule.id)
         if self._on_miss == "filler":

@@ -16,6 +16,7 @@ from mockgpt.core.codes import Code, WarningCode
 from mockgpt.core.conditions import When
 from mockgpt.core.entry import Entry, Place
 from mockgpt.core.limits import Limits
+from mockgpt.core.literals import Literals
 from mockgpt.core.pace import Duration
 from mockgpt.core.replies import SOURCES, Defaults, Reply, attempts_of, reply_of, vectors_of
 
@@ -87,7 +88,7 @@ class Step(Entry, frozen=True, kw_only=True):
     ] = UNSET
 
 
-class Scenario(Entry, frozen=True, kw_only=True):
+class Scenario(Entry, frozen=True, kw_only=True, dict=True):  # for what is worked out once
     """A whole scenario: its script's next step answers, or else the first rule that holds."""
 
     mockgpt: Annotated[Literal[1], Meta(description="The version of the language: 1.")] = 1
@@ -125,6 +126,11 @@ class Scenario(Entry, frozen=True, kw_only=True):
         tuple[Rule, ...],
         Meta(description="Tried from the top; the first whose `when` holds answers."),
     ] = ()
+
+    @cached_property
+    def literals(self) -> Literals:
+        """Which of its rules a request may meet at all."""
+        return Literals([rule.when for rule in self.rules])
 
 
 class Loaded(Struct, frozen=True):
