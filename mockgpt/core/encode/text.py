@@ -5,14 +5,15 @@ differ; a `Form` says which, so a further endpoint of this kind is a form.
 """
 
 from collections.abc import Iterator
-from itertools import zip_longest
+from functools import lru_cache
+from itertools import chain, zip_longest
 
 from msgspec import Struct
 
 from mockgpt.core.answers import Answer, Said, Spoken, Usage
 from mockgpt.core.chunks import by_tokens
 from mockgpt.core.encode.sse import DONE, event, json_bytes
-from mockgpt.core.plan import Data, Mark, Pause
+from mockgpt.core.plan import Data, Pause
 
 
 class Form(Struct, frozen=True, kw_only=True):
@@ -51,28 +52,38 @@ def events(
         "model": answer.model,
     }
     before = b'data: %b,"choices":[{' % json_bytes(head)[:-1]
-    after = b'}],"usage":null}\n\n'
-    spoken = [_choice(form, index, choice) for index, choice in enumerate(said.choices)]
-    for turn in zip_longest(*spoken):
-        for inner in turn:
-            if inner is not None:
-                text, mark, tokens, wait = inner
-                if wait:
-                    yield Pause(wait)
-                yield Data(before + text + after, mark, tokens)
+    spoken = [_choice(form, index, choice, before) for index, choice in enumerate(said.choices)]
+    in_turn = spoken[0] if len(spoken) == 1 else chain.from_iterable(zip_longest(*spoken))
+    for data, wait in filter(None, in_turn):
+        if wait:
+            yield Pause(wait)
+        yield data
     if include_usage:
         usage = {**head, "choices": [], "usage": usage_of(answer.usage)}
         yield Data(event(json_bytes(usage)), "usage")
     yield Data(DONE, "done")
 
 
-def _choice(form: Form, index: int, choice: Spoken) -> Iterator[tuple[bytes, Mark, int, float]]:
-    """Yield what stands between head and tail, its mark, its tokens, and the wait before it."""
+def _choice(form: Form, index: int, choice: Spoken, before: bytes) -> Iterator[tuple[Data, float]]:
+    """Yield the events of a choice, and the seconds before each."""
     if form.opening:
-        yield form.opening % {b"index": index}, "opening", 0, 0.0
+        yield Data(before + form.opening % {b"index": index} + _AFTER, "opening"), 0.0
     left = len(choice.tokens)
-    for text, tokens, wait in by_tokens(choice.tokens) if choice.parts is None else choice.parts:
-        left -= tokens
-        yield form.piece % {b"index": index, b"text": json_bytes(text)}, "piece", tokens, wait
-    finish = json_bytes(choice.finish)
-    yield form.closing % {b"index": index, b"finish": finish}, "finish", left, 0.0
+    begin, _, end = (before + form.piece % {b"index": index, b"text": _TEXT} + _AFTER).partition(
+        _TEXT
+    )
+    if choice.parts is None:
+        for text, tokens, wait in by_tokens(choice.tokens):
+            left -= tokens
+            yield Data(begin + _token(text) + end, "piece", tokens), wait
+    else:
+        for text, tokens, wait in choice.parts:
+            left -= tokens
+            yield Data(begin + json_bytes(text) + end, "piece", tokens), wait
+    closing = form.closing % {b"index": index, b"finish": json_bytes(choice.finish)}
+    yield Data(before + closing + _AFTER, "finish", left), 0.0
+
+
+_AFTER = b'}],"usage":null}\n\n'
+_TEXT = b"\0"  # stands nowhere in JSON
+_token = lru_cache(maxsize=4096)(json_bytes)
