@@ -323,7 +323,7 @@ def test_python_takes_the_command_s_options():
 
 
 PAGES = ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "SECURITY.md"]
-PAGES += ["docs/tutorial.md", "docs/tutorial.zh-CN.md", "docs/clients-and-faults.md"]
+PAGES += ["docs/tutorial.md", "docs/tutorial.zh-CN.md", "docs/clients-and-faults.md", "docs/reliability.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
