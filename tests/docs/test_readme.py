@@ -41,7 +41,7 @@ def marked(blocks, marker):
 
 def test_every_block_is_run_or_shown_beside_one_that_is(blocks):
     known = {"run command", "test command", "curl", "pytest", "scenario", "retries", "python"}
-    known |= {"run", "workflow"}
+    known |= {"run", "intercept", "workflow"}
     assert {marker for marker, _, _ in blocks} - {""} == known
     assert [text for marker, _, text in blocks if not marker] == [
         marked_answer(blocks),
@@ -272,13 +272,13 @@ for attempt in range(3):
 """
 
 
-def run(line, folder):
+def run(line, folder, client=CLIENT):
     """Run a line with a client of ours in place of the command after its dashes."""
     program, *words = shlex.split(line)
     assert program == "mockgpt"
     words = words[: words.index("--") + 1]
     return subprocess.run(
-        [sys.executable, "-m", "mockgpt", *words, sys.executable, "-c", CLIENT],
+        [sys.executable, "-m", "mockgpt", *words, sys.executable, "-c", client],
         capture_output=True, text=True, timeout=60, check=False, cwd=folder,
     )  # fmt: skip
 
@@ -291,6 +291,20 @@ def test_a_command_in_any_language_is_run(blocks, tmp_path):
         "mockgpt: 3 requests, 1 call, 1 error (retry_after_ignored), 1 warning (no_backoff)"
     )
     assert len(done.stdout) > 20
+
+
+def test_a_client_with_a_hard_coded_host_is_answered(blocks, tmp_path):
+    (line,) = marked(blocks, "intercept")
+    asked = re.search("-d '(.*)'", *marked(blocks, "curl"))[1]
+    hard_coded = f"""
+import urllib.request
+headers = {{"content-type": "application/json", "api-key": "k"}}
+url = "https://openai.pgpt.cloud/v1/chat/completions"
+with urllib.request.urlopen(urllib.request.Request(url, {asked.encode()}, headers)) as response:
+    print(response.read().decode(), end="")
+"""
+    done = run(line, tmp_path, hard_coded)
+    assert (done.returncode, done.stdout) == (0, marked_answer(blocks)), done.stderr
 
 
 def test_the_workflow_runs(blocks, tmp_path):
@@ -323,7 +337,12 @@ def test_python_takes_the_command_s_options():
 
 
 PAGES = ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "SECURITY.md"]
-PAGES += ["docs/tutorial.md", "docs/tutorial.zh-CN.md", "docs/clients-and-faults.md", "docs/reliability.md"]
+PAGES += [
+    "docs/tutorial.md",
+    "docs/tutorial.zh-CN.md",
+    "docs/clients-and-faults.md",
+    "docs/reliability.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
