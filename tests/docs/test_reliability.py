@@ -66,12 +66,27 @@ def test_the_load_is_what_the_tests_have(tables, root):
         for name in re.findall(r"^def (test_\w+)\(", piece, re.MULTILINE)
     }
     rows = {
-        name.strip("`"): f"{few} {long}" for name, few, long, _ in tables["test in `tests/load`"]
+        name.strip("`"): f"{few} {long}" for name, few, long, *_ in tables["test in `tests/load`"]
     }
     assert rows.keys() == pieces.keys()
     for name, told in rows.items():
         for figure in figures(told):
             assert re.search(rf"\b{figure:_}\b", pieces[name]), (name, figure)
+
+
+def test_the_soak_and_the_sessions_are_what_is_said(page, root):
+    soak = (root / "benchmarks/soak.py").read_text("utf-8")
+    sessions, rate, grown = re.search(
+        r"in ([\d,]+) sessions, at (\d+) actions .* grows by more than (\d+) %", page, re.DOTALL
+    ).groups()
+    assert re.search(rf'"--sessions", type=int, default={figures(sessions)[0]}\b', soak)
+    assert re.search(rf'"--rate", type=float, default={rate}\b', soak)
+    assert f'"memory": {int(grown) / 100}' in soak
+    played = (root / "tests/determinism/test_determinism.py").read_text("utf-8")
+    sessions, threads = re.search(
+        r"(\d+) sessions in shuffled orders and (\d+) threads", page
+    ).groups()
+    assert f"digests(tmp_path, {sessions}, {threads}, seed, place)" in played
 
 
 def bounds():
