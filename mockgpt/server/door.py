@@ -206,12 +206,16 @@ class _Way:
         return self._door.stays_until(due)
 
 
-@coroutine
-def _rest(begun: Coroutine[Any, Any, bool], waits_for: Any) -> Generator[Any, None, bool]:
+async def _rest(begun: Coroutine[Any, Any, bool], waits_for: Any) -> bool:
     """Go on, as a task, with a coroutine that was begun without one and waits for a future.
 
     Most requests are answered without a wait; a task for each would cost as much as its answer.
     """
+    return await _resumed(begun, waits_for)
+
+
+@coroutine
+def _resumed(begun: Coroutine[Any, Any, bool], waits_for: Any) -> Generator[Any, None, bool]:
     try:
         while True:
             try:
