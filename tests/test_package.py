@@ -1,12 +1,18 @@
 """The wheel, built and installed into an empty folder, has what it needs and nothing else."""
 
+import ast
+import hashlib
+import json
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 
 import pytest
+
+ELSEWHERE = {"pytest", "tiktoken"}  # pytest loads the plugin; tiktoken is used where it is
 
 
 @pytest.fixture(scope="session")
@@ -40,14 +46,64 @@ def test_the_wheel_has_the_package_the_services_and_the_scenarios(wheel, root):
 
 def test_the_oldest_dependencies_that_are_tested_are_those_that_are_declared(root):
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
     declared = {
         re.split(r"[<>=]", line)[0]: re.search(r">=([\d.]+)", line)[1]
-        for line in project["dependencies"]
+        for line in sum(extras, project["dependencies"])
     }
     pinned = dict(line.split("==") for line in (root / ".ci/oldest.txt").read_text().split())
     assert pinned.keys() == declared.keys()
     for name, version in declared.items():
         assert pinned[name] == version or pinned[name].startswith(version + ".")
+
+
+def test_the_wheel_asks_for_just_what_it_imports(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        asked = re.findall(
+            r"^Requires-Dist: ([\w-]+)", archive.read(metadata).decode(), re.MULTILINE
+        )
+        sources = [archive.read(name) for name in archive.namelist() if name.endswith(".py")]
+    imported = {name.partition(".")[0] for source in sources for name in imports(source)}
+    foreign = imported - sys.stdlib_module_names - ELSEWHERE - {"mockgpt"}
+    owners = packages_distributions()
+    assert {owners.get(name, [name])[0].lower() for name in foreign} == set(asked)
+
+
+def imports(source):
+    """Return the names of what a module imports, also of what it imports by a name."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom():
+                yield node.module
+            case ast.Call(
+                func=ast.Name("import_module") | ast.Attribute(attr="import_module"),
+                args=[ast.Constant(name) | ast.JoinedStr([ast.Constant(name), *_])],
+            ):
+                yield name
+
+
+def test_the_sbom_of_a_wheel_is_the_same_bytes_whenever_it_is_made(wheel, root):
+    made = []
+    for seed in "12":
+        subprocess.run(
+            [sys.executable, root / ".ci/sbom.py", wheel],
+            env={"PYTHONHASHSEED": seed},
+            check=True,
+            timeout=60,
+        )
+        (path,) = wheel.parent.glob("*.cdx.json")
+        made.append(path.read_bytes())
+        path.unlink()
+    assert made[0] == made[1]
+    document = json.loads(made[0])
+    (digest,) = document["metadata"]["component"]["hashes"]
+    assert digest["content"] == hashlib.sha256(wheel.read_bytes()).hexdigest()
+    names = {one["name"] for one in document["components"]}
+    assert {"aiohttp", "yarl"} <= names  # which is needed by the other only
+    assert not names & {"pip", "pytest", "trustme"}
 
 
 def test_the_unpacked_wheel_finds_its_own_files(wheel, tmp_path):
