@@ -20,6 +20,20 @@ def pytest_addoption(parser):
     )
 
 
+    parser.addoption(
+        "--slow-path",
+        action="store_true",
+        help="Hand every request to aiohttp: the front door's tests apart, all must pass.",
+    )
+
+
+def pytest_configure(config):
+    if config.getoption("--slow-path"):
+        from mockgpt.server import door
+
+        door.TESTED = "none"
+
+
 @pytest.fixture(scope="session")
 def root():
     return ROOT
