@@ -8,8 +8,6 @@ from mockgpt.core.exchange import Incoming
 from mockgpt.core.redaction import Redaction
 from mockgpt.core.responses import Manner
 
-_KNOWN = ("at", "elapsed", "connection", "method", "path")  # of a request from its beginning
-
 
 class Case(Struct, kw_only=True):
     """A request, its keys, and what is known of it so far: `facts` are fields of its `Exchange`."""
@@ -26,5 +24,12 @@ class Case(Struct, kw_only=True):
 
 def facts_of(incoming: Incoming, session: str, redaction: Redaction) -> dict[str, Any]:
     """Return what there is to record of a request that nothing is decided of yet."""
-    own = {"session": session, "redaction": redaction}
-    return own | {name: getattr(incoming, name) for name in _KNOWN}
+    return {
+        "session": session,
+        "redaction": redaction,
+        "at": incoming.at,
+        "elapsed": incoming.elapsed,
+        "connection": incoming.connection,
+        "method": incoming.method,
+        "path": incoming.path,
+    }

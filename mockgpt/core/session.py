@@ -33,6 +33,7 @@ from mockgpt.core.service import Endpoint, Service
 from mockgpt.core.settings import Settings, remembering
 from mockgpt.core.verdict import Finding, amiss, judged, unmet_steps, weighed
 
+_COUNT = re.compile("[0-9]{1,9}")
 _FINDINGS = 1_000
 _PATHS = 64
 
@@ -199,7 +200,7 @@ class Session:
         headers, secret = keys.divided(incoming.headers)
         redaction = self.settings.redaction
         told = {
-            "retries": int(count) if re.fullmatch("[0-9]{1,9}", count) else 0,
+            "retries": int(count) if _COUNT.fullmatch(count) else 0,
             "headers": headers,
             "body": incoming.body,
             "redaction": redaction.knowing(secret, incoming.path, headers, incoming.body),
