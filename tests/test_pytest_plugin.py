@@ -40,7 +40,8 @@ def run(pytester, monkeypatch):
         pytester.makepyfile(client=ASK, test_it=source)
         if not any(argument.startswith("-prandomly") for argument in arguments):
             arguments = ("-pno:randomly", *arguments)
-        return pytester.runpytest_subprocess(*arguments, timeout=60)
+        quick = "-pno:schemathesis"  # which takes longer to load than such a test to run
+        return pytester.runpytest_subprocess(quick, *arguments, timeout=60)
 
     return run
 
