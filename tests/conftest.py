@@ -19,7 +19,6 @@ def pytest_addoption(parser):
         help="Write golden files anew instead of only comparing them; review the difference.",
     )
 
-
     parser.addoption(
         "--slow-path",
         action="store_true",

@@ -1,5 +1,6 @@
 """The real clients, each where it lives: one fixture a client, one place that skips or fails."""
 
+import hashlib
 import json
 import os
 import runpy
@@ -39,6 +40,26 @@ def _plain_environment(monkeypatch):
     for name in tuple(os.environ):
         if name.startswith(("OPENAI_", "AZURE_OPENAI_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _digest(request, _plain_environment):
+    """Write what a test's clients were sent to INTEROP_DIGESTS, for tests/determinism to compare."""
+    folder = os.environ.get("INTEROP_DIGESTS")
+    mock = (
+        request.getfixturevalue("mockgpt") if folder and "mockgpt" in request.fixturenames else None
+    )
+    yield
+    if mock is None:
+        return
+    whole = sorted(  # a client may ask several things at once, and leave what it has had enough of
+        (one.method, one.path, one.body, one.sent.status, one.sent.headers, one.sent.body)
+        for one in mock.journal
+        if one.sent is not None and one.sent.ending == "complete"
+    )
+    name = hashlib.sha256(request.node.nodeid.encode()).hexdigest()
+    told = f"{request.node.nodeid} {hashlib.sha256(repr(whole).encode()).hexdigest()} {len(whole)}"
+    Path(folder, name).write_text(told, encoding="utf-8")
 
 
 def program_of(client, script):
