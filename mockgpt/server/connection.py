@@ -8,6 +8,7 @@ waits as long as a client likes.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -29,6 +30,8 @@ from mockgpt.core.plan import FOR_EVER
 from mockgpt.server.patience import Patience
 
 Refuse = Callable[[web.BaseRequest, str, str], web.StreamResponse]  # catalogue's name, reason
+
+_LINGER = 1.0  # seconds in which a client that was refused may notice
 
 log = logging.getLogger("mockgpt")
 
@@ -95,7 +98,7 @@ class Connection(RequestHandler):
         self._sleeper: asyncio.Future[None] | None = None  # of a plan that pauses
         self._half_closed = False
         self._handled = 0  # of the requests that were parsed
-        self._broken = ""  # why no more of a body will come
+        self._broken = ""  # why no more of a request will come, or be heard
         self._content: StreamReader | None = None  # of the request in hand
         self._latest: StreamReader = EMPTY_PAYLOAD  # of the request that was parsed last
         self._wire: asyncio.Transport | None = None  # also while it is closing
@@ -180,7 +183,8 @@ class Connection(RequestHandler):
                 if now - self._heard >= patience.idle:
                     self.abort()
             elif now - self._head_since >= patience.head:
-                error = _SlowHeadError(f"it did not come whole within {patience.head:g} s")
+                self._broken = f"it did not come whole within {patience.head:g} s"
+                error = _SlowHeadError(self._broken)
                 self._messages.append((_ErrInfo(408, error, error.message), EMPTY_PAYLOAD))
                 self._request_count += 1
                 self._waiter.set_result(None)
@@ -205,6 +209,15 @@ class Connection(RequestHandler):
         if self._content is not None:
             _break(self._content, error)
 
+    async def _linger(self) -> None:
+        """Hear a refused client out: a reset would overtake its answer (RFC 9112, section 9.6)."""
+        self.close()  # after this, and what comes meanwhile is dropped
+        wire = self._wire
+        if wire is not None and wire.can_write_eof():
+            with suppress(OSError):  # it has just been reset
+                wire.write_eof()
+            await self.stays_until(self._loop.time() + _LINGER)
+
     async def _handle_request(
         self,
         request: web.BaseRequest,
@@ -219,6 +232,8 @@ class Connection(RequestHandler):
         self._heard = self._loop.time()
         if self._half_closed and not self._messages:
             self.close()
+        elif (self._broken or request.content.exception()) and not handled[0].keep_alive:
+            await self._linger()
         return handled
 
     def log_exception(self, *args: Any, **kw: Any) -> None:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from mockgpt.core.scenario import Scenario
 from mockgpt.mock import build
+from mockgpt.server import connection
 from mockgpt.server.connection import Connection
 from mockgpt.server.patience import Patience
 from mockgpt.server.run import bind, serving
@@ -76,6 +77,28 @@ async def test_a_head_that_trickles_has_no_more_time():
             writer.write(b"x")
             await asyncio.wait([answer], timeout=SOON / 5)
         check_refused(await answer, journal, "it did not come whole within 0.05 s")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [HEAD, HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"What?\r\n\r\n"],
+    ids=["half a head", "no body", "no HTTP"],
+)
+async def test_who_was_refused_may_go_on_writing_for_a_while(part, monkeypatch):
+    """A reset would take the refusal from a client that has not read it yet."""
+    monkeypatch.setattr(connection, "_LINGER", SOON)
+    async with served(patience(head=SOON, body=SOON)) as (connect, journal):
+        reader, writer = await connect()
+        writer.write(part)
+        assert b" 40" in await reader.readline()
+        assert await reader.read()  # to the answer's end
+        for _ in range(3):  # a closed socket answers the first with a reset
+            writer.write(b"x")
+            assert not writer.is_closing()
+        while not writer.is_closing():
+            writer.write(b"x")
+            await asyncio.sleep(0)
+        assert len(journal) == 1
 
 
 async def test_a_second_head_that_does_not_come_to_its_end():
