@@ -79,7 +79,7 @@ def _reply(reply: str | Reply, place: Place, reading: Reading) -> str | Reply:
     except _UnfitError as error:
         problem = f"expected a text file of up to {_MOST:,} bytes, found {error} at '{reply.file}'"
     except (OSError, ValueError) as error:  # ValueError: a NUL in its name
-        why = error.strerror if isinstance(error, OSError) else error
+        why = error.strerror if isinstance(error, OSError) else "no file has such a name"
         problem = f"expected a text file, found none at '{reply.file}' ({why})"
     reading.problems.append(((*place, "file"), problem))
     return reply

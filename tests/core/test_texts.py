@@ -81,7 +81,7 @@ def test_paths_of_values_are_relative_to_the_working_directory(folder, service, 
     [
         ("none.txt", "expected a text file, found none at 'none.txt' (No such file or directory)"),
         ("texts", "expected a text file, found none at 'texts' (Is a directory)"),
-        ('"a\\0"', "expected a text file, found none at 'a\\x00' (embedded null byte)"),
+        ('"a\\0"', "expected a text file, found none at 'a\\x00' (no file has such a name)"),
         (
             "latin.txt",
             "expected a text file in UTF-8, found 'utf-8' codec can't decode byte 0xe9 in position 1: unexpected end of data",
