@@ -23,6 +23,7 @@ from mockgpt.files.services import load_service
 from mockgpt.keywords import WhenKeys
 from mockgpt.options import Options, SessionOptions, check_options, settings_of
 from mockgpt.server.app import MAX_BODY, Handler, application
+from mockgpt.server.metrics import Metrics
 from mockgpt.server.run import ServerThread, bind, url_of
 from mockgpt.sessions import MockSession, Server, Source, raise_unless
 from mockgpt.spelling import AnyOrder, Expectation, LiveRule
@@ -37,8 +38,8 @@ def build(*scenarios: Source, **options: Unpack[Options]) -> Handler:
     """Build what answers requests.
 
     Raises ScenarioError for a scenario or service file that cannot be used and
-    ExactTokensUnavailable where `tokenizer="exact"` finds no ranks; TypeError and ValueError for an
-    unknown option or value.
+    ExactTokensUnavailable where `tokenizer="exact"` finds no ranks, MetricsUnavailableError where
+    `metrics=True` finds no package; TypeError and ValueError for an unknown option or value.
     """
     check_options(options, Options.__annotations__)
     service = load_service(options.get("service", "pgpt"))
@@ -62,6 +63,7 @@ def build(*scenarios: Source, **options: Unpack[Options]) -> Handler:
         observer=options.get("observer"),
         control_token=options.get("control_token"),
         fast_path=options.get("fast_path", True),
+        metrics=Metrics() if options.get("metrics") else None,
     )
 
 

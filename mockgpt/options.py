@@ -37,6 +37,7 @@ class Options(SessionOptions, total=False):
     clock: Literal["frozen", "real"]
     service: str  # a shipped service's name, or a file
     max_body: int  # bytes
+    metrics: bool  # count for Prometheus, at /_mockgpt/metrics
     control_token: str | None  # what the control API asks for; None: that it be this machine
     fast_path: (
         bool  # answer plain requests without aiohttp's request machinery, byte for byte alike
@@ -106,5 +107,6 @@ _CHECKED: dict[str, Any] = {
     "tokenizer": Literal["fake", "exact"],
     "speed": Annotated[float, msgspec.Meta(gt=0)],
     "on_miss": OnMiss | None,
+    "metrics": bool,
     "control_token": Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")] | None,
 }

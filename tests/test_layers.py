@@ -82,6 +82,7 @@ def test_faker_is_imported_by_prose_alone_and_late():
         ("tiktoken", ("mockgpt.files.exact",)),
         ("jinja2", ("mockgpt.core.templates", "mockgpt.core.sandbox")),
         ("trustme", ("mockgpt.server.tls",)),
+        ("prometheus_client", ("mockgpt.server.metrics",)),
     ],
 )
 def test_a_library_has_one_layer(library, layers):

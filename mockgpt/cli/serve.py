@@ -44,6 +44,7 @@ _LOOK = 0.3  # seconds between two looks at the files of --watch
     metavar="TOKEN",
     help="What /_mockgpt/ asks for; without one it answers this machine only.",
 )
+@option("--metrics", is_flag=True, help="Count for Prometheus, at /_mockgpt/metrics.")
 @option("--tls", is_flag=True, help="Serve by TLS, with a certificate made for this run.")
 @option("certificate", "--cert", type=PEM, metavar="FILE", help="Serve by TLS with this one.")
 @option("key_file", "--key", type=PEM, metavar="FILE", help="Its key, where it is in another file.")
@@ -71,6 +72,7 @@ def command(
     from mockgpt.files.scenarios import load_scenarios
     from mockgpt.files.watch import Watch
     from mockgpt.mock import build
+    from mockgpt.server.metrics import MetricsUnavailableError
     from mockgpt.server.run import bind
     from mockgpt.sessions import API_KEY
 
@@ -85,7 +87,12 @@ def command(
             observer=None if quiet else _print_exchange,
             **options,
         )
-    except (ScenarioError, ExactTokensUnavailable, ValueError) as error:
+    except (
+        ScenarioError,
+        ExactTokensUnavailable,
+        MetricsUnavailableError,
+        ValueError,
+    ) as error:
         raise Unusable(str(error)) from error
     engine = handler.engine
 

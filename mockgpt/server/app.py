@@ -27,6 +27,7 @@ from mockgpt.server import control
 from mockgpt.server.asked import Answered, Asked
 from mockgpt.server.connection import SlowBodyError
 from mockgpt.server.door import Plain
+from mockgpt.server.metrics import Metrics
 from mockgpt.server.operations import OPERATIONS
 from mockgpt.server.send import Sender
 from mockgpt.server.wire import Wire
@@ -62,6 +63,7 @@ class Handler:
         observer: Observer | None = None,
         control_token: str | None = None,
         fast_path: bool = True,
+        metrics: Metrics | None = None,
     ) -> None:
         self.engine = engine
         self.clock = clock
@@ -70,9 +72,10 @@ class Handler:
         self.max_body = max_body
         self._observer = observer
         self._controls = Lock()  # held by one control request at a time
-        self._controlled = control.Controlled(engine, clock, self._unlocked(load))
+        self._controlled = control.Controlled(engine, clock, self._unlocked(load), metrics)
         self._control_token = control_token
         self.fast_path = fast_path
+        self._metrics = metrics
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one of aiohttp's requests."""
@@ -113,7 +116,10 @@ class Handler:
                 incoming = await self._with_body(incoming, request, self.max_body)
             with self.lock:
                 outcome = self.engine.answer(incoming)
-            await sender.send(outcome.plan)
+            if self._metrics is None:
+                await sender.send(outcome.plan)
+            else:
+                await self._metrics.send(sender, outcome)
         except Exception as bug:  # the one place where a bug of mockgpt's becomes a visible one
             with self.lock:
                 outcome = self.engine.fail(incoming, bug, outcome)
@@ -175,6 +181,8 @@ class Handler:
     def _record(self, outcome: Outcome | None, incoming: Incoming, sent: Sent | None) -> None:
         with self.lock:
             exchange = self.engine.record(outcome or self.engine.begun(incoming), sent)
+        if self._metrics is not None:
+            self._metrics.count(exchange)
         if self._observer is not None:  # later: what it raises must not end the connection
             asyncio.get_running_loop().call_soon(self._observer, exchange)
 

@@ -22,6 +22,7 @@ from mockgpt.core.exchange import Incoming
 from mockgpt.core.plan import Headers, Plan, whole
 from mockgpt.core.redaction import hidden
 from mockgpt.core.scenario import Loaded
+from mockgpt.server.metrics import Metrics
 from mockgpt.server.views import ErrorDetail, ErrorView
 
 ROOT = "/_mockgpt"
@@ -56,6 +57,7 @@ class Controlled(Struct, frozen=True):
     engine: Engine
     clock: Clock
     load: Load
+    metrics: Metrics | None = None
 
 
 class Call(Struct, Generic[P, B], frozen=True):

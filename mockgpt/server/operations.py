@@ -17,6 +17,7 @@ from mockgpt.core.reports.lines import json_lines
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.session import Session
 from mockgpt.server.control import JSON, LINES, YAML, Call, ControlError, Controlled, Operation
+from mockgpt.server.metrics import TEXT
 from mockgpt.server.openapi import described
 from mockgpt.server.parameters import (
     Advance,
@@ -190,6 +191,18 @@ def advance_clock(call: Call[Nothing, Advance]) -> ClockView:
     return clock_view(clock)
 
 
+def metrics(call: Call[Nothing, None]) -> bytes:
+    """Show what was counted so far, in Prometheus's text format."""
+    counted = call.of.metrics
+    if counted is None:
+        raise ControlError(
+            404,
+            "expected a server that counts, found one that does not; "
+            "run: pip install 'mockgpt[metrics]', and serve with --metrics",
+        )
+    return counted.text()
+
+
 def openapi(call: Call[Nothing, None]) -> dict[str, Any]:
     """Describe these operations and the imitated service's endpoints as OpenAPI 3.1."""
     return described(OPERATIONS, call.of.engine.service)
@@ -211,6 +224,7 @@ OPERATIONS = (
     Operation("GET", "/findings", findings),
     Operation("GET", "/clock", get_clock),
     Operation("POST", "/clock", advance_clock),
+    Operation("GET", "/metrics", metrics, gives=TEXT),
     Operation("GET", "/openapi.json", openapi),
 )
 
