@@ -18,7 +18,7 @@ from mockgpt.core.scenario import Loaded
 from mockgpt.core.settings import Settings
 from mockgpt.core.verdict import Finding
 from mockgpt.files.documents import ScenarioError
-from mockgpt.files.scenarios import load_scenarios, load_sent
+from mockgpt.files.scenarios import check_uncounted, load_scenarios, load_sent
 from mockgpt.files.services import load_service
 from mockgpt.keywords import WhenKeys
 from mockgpt.options import Options, SessionOptions, check_options, settings_of
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 FROZEN = 1_686_986_070.0  # `created` of the documentation's first example: 2023-06-17T07:14:30Z
 
 
-def build(*scenarios: Source, **options: Unpack[Options]) -> Handler:
-    """Build what answers requests.
+def build(*scenarios: Source, alone: bool = True, **options: Unpack[Options]) -> Handler:
+    """Build what answers requests; one that is not `alone` on its port answers by nothing counted.
 
     Raises ScenarioError for a scenario or service file that cannot be used and
     ExactTokensUnavailable where `tokenizer="exact"` finds no ranks, MetricsUnavailableError where
@@ -44,7 +44,9 @@ def build(*scenarios: Source, **options: Unpack[Options]) -> Handler:
     check_options(options, Options.__annotations__)
     service = load_service(options.get("service", "pgpt"))
     loaded = load_scenarios(scenarios, service, seed=options.get("seed"))
-    settings = settings_of(options, Settings())
+    if not alone:
+        check_uncounted(loaded)
+    settings = replace(settings_of(options, Settings()), counts=alone)
     engine = Engine(loaded, service, settings)
     frozen = options.get("clock") != "real"
     clock = Clock((lambda: FROZEN) if frozen else time.time, time.monotonic, frozen=frozen)
@@ -63,6 +65,7 @@ def build(*scenarios: Source, **options: Unpack[Options]) -> Handler:
         observer=options.get("observer"),
         control_token=options.get("control_token"),
         fast_path=options.get("fast_path", True),
+        alone=alone,
         metrics=Metrics() if options.get("metrics") else None,
     )
 

@@ -7,7 +7,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import click
 from mockgpt import __version__
 from mockgpt.cli.options import Listen, Unusable, option, server_options
 from mockgpt.cli.secure import secured
+from mockgpt.cli.workers import begin, check_system, supervise, whole
 from mockgpt.core.exchange import Exchange
 from mockgpt.core.scenario import Loaded
 from mockgpt.variables import environment, trusting
@@ -30,7 +31,7 @@ _LOOK = 0.3  # seconds between two looks at the files of --watch
 
 
 @click.command("serve")
-@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1)
+@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1, envvar="MOCKGPT_SCENARIO")
 @option(
     "--listen",
     type=Listen(),
@@ -44,6 +45,12 @@ _LOOK = 0.3  # seconds between two looks at the files of --watch
     metavar="TOKEN",
     help="What /_mockgpt/ asks for; without one it answers this machine only.",
 )
+@option(
+    "--workers",
+    type=click.IntRange(min=1, max=64),
+    default=1,
+    help="Serve by so many processes on one port; then nothing is counted.",
+)
 @option("--metrics", is_flag=True, help="Count for Prometheus, at /_mockgpt/metrics.")
 @option("--tls", is_flag=True, help="Serve by TLS, with a certificate made for this run.")
 @option("certificate", "--cert", type=PEM, metavar="FILE", help="Serve by TLS with this one.")
@@ -56,6 +63,7 @@ def command(
     *,
     quiet: bool,
     watch: bool,
+    workers: int,
     tls: bool,
     certificate: Path | None,
     key_file: Path | None,
@@ -64,36 +72,34 @@ def command(
 ) -> None:
     """Serve until interrupted; SCENARIO is a shipped name or a .yaml file.
 
-    Without a scenario every answer is filler: deterministic prose and vectors.
+    Without a scenario, here or in MOCKGPT_SCENARIO, every answer is filler: deterministic prose and
+    vectors.
     """
     # aiohttp takes longer to import than the rest of the command line together.
-    from mockgpt.files.documents import ScenarioError
-    from mockgpt.files.exact import ExactTokensUnavailable
     from mockgpt.files.scenarios import load_scenarios
     from mockgpt.files.watch import Watch
-    from mockgpt.mock import build
-    from mockgpt.server.metrics import MetricsUnavailableError
-    from mockgpt.server.run import bind
+    from mockgpt.server.run import bind_all, is_exposed, url_of
     from mockgpt.sessions import API_KEY
 
     if watch and not scenarios:
         raise click.UsageError(
             "expected a scenario to --watch, found none; name it: serve --watch SCENARIO"
         )
-    try:
-        handler = build(
-            *scenarios,
-            api_keys=list(api_key),
-            observer=None if quiet else _print_exchange,
-            **options,
-        )
-    except (
-        ScenarioError,
-        ExactTokensUnavailable,
-        MetricsUnavailableError,
-        ValueError,
-    ) as error:
-        raise Unusable(str(error)) from error
+    alone = workers == 1
+    if not alone:
+        check_system()
+        for name, given in (("--watch", watch), ("--metrics", options["metrics"])):
+            if given:
+                raise click.UsageError(
+                    f"expected one process for {name}, found --workers {workers}; leave one out"
+                )
+    handler = built(
+        scenarios,
+        alone=alone,
+        api_keys=api_key,
+        observer=None if quiet else _print_exchange if alone else _print_whole,
+        **options,
+    )
     engine = handler.engine
 
     def load() -> Loaded:
@@ -101,7 +107,7 @@ def command(
 
     host, port = listen
     try:
-        listener = bind(host, port)
+        listeners = bind_all(host, port, workers)
     except (OSError, UnicodeError) as error:  # UnicodeError: no host has such a name
         number = getattr(error, "errno", None) or 0
         reason = os.strerror(number) if number > 0 else getattr(error, "strerror", str(error))
@@ -109,14 +115,43 @@ def command(
         raise click.ClickException(message) from error
     key = "<one of your keys>" if api_key else API_KEY  # which are secret
     watched = Watch(load, engine.loaded) if watch else None
-    with (
-        listener,
-        secured(host, tls=tls, certificate=certificate, key=key_file) as (context, trusted),
-    ):
-        banner = partial(
-            _print_banner, engine.default.loaded.scenario.name, trusted, key=key, quiet=quiet
+    with ExitStack() as held:
+        for listener in listeners:
+            held.enter_context(listener)
+        context, trusted = held.enter_context(
+            secured(host, tls=tls, certificate=certificate, key=key_file)
         )
-        asyncio.run(_serve(handler, listener, context, watched, banner))
+        url = url_of(listeners[0], "http" if context is None else "https")
+        if is_exposed(listeners[0]):
+            click.echo(_EXPOSED.format(url=url), err=True)
+        name = engine.loaded.scenario.name
+        tell = partial(_print_banner, name, trusted, url, key=key, quiet=quiet)
+        if alone:
+            asyncio.run(_serve(handler, listeners[0], context, watched, tell))
+        else:
+            supervise(
+                listeners, lambda one: asyncio.run(_serve(handler, one, context, None, begin)), tell
+            )
+
+
+def built(
+    scenarios: tuple[str, ...], *, alone: bool, api_keys: tuple[str, ...], **options: Any
+) -> "Handler":
+    """Build what answers requests, by the options of the command line. Raises Unusable."""
+    from mockgpt.files.documents import ScenarioError
+    from mockgpt.files.exact import ExactTokensUnavailable
+    from mockgpt.mock import build
+    from mockgpt.server.metrics import MetricsUnavailableError
+
+    try:
+        return build(*scenarios, alone=alone, api_keys=list(api_keys), **options)
+    except (
+        ScenarioError,
+        ExactTokensUnavailable,
+        MetricsUnavailableError,
+        ValueError,
+    ) as error:
+        raise Unusable(str(error)) from error
 
 
 async def _serve(
@@ -124,19 +159,16 @@ async def _serve(
     listener: socket.socket,
     tls: ssl.SSLContext | None,
     watched: "Watch | None",
-    print_banner: Callable[[str], None],
+    ready: Callable[[], None],
 ) -> None:
-    from mockgpt.server.run import is_exposed, serving, url_of
+    from mockgpt.server.run import serving
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         # Not loop.add_signal_handler: Windows has none.
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    url = url_of(listener, "http" if tls is None else "https")
-    if is_exposed(listener):
-        click.echo(_EXPOSED.format(url=url), err=True)
     async with serving(handler, listener, tls=tls):
-        print_banner(url)
+        ready()
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), None if watched is None else _LOOK)
@@ -197,7 +229,15 @@ Stop with Ctrl-C. A line per request follows.
 
 
 def _print_exchange(exchange: Exchange) -> None:
-    """Print the access log's line: what was asked, what was sent, and what was not acted on."""
+    sys.stderr.write(f"{_line(exchange)}\n")  # click.echo takes 30 us to find out that it may
+
+
+def _print_whole(exchange: Exchange) -> None:
+    sys.stderr.write(f"{whole(_line(exchange))}\n")
+
+
+def _line(exchange: Exchange) -> str:
+    """Return the access log's line: what was asked, what was sent, and what was not acted on."""
     exchange = exchange.shown
     sent = exchange.sent
     parts = [f"{exchange.method or '-'} {exchange.path or '-'}", str(sent.status) if sent else "-"]
@@ -218,4 +258,4 @@ def _print_exchange(exchange: Exchange) -> None:
     line = "  ".join(parts)
     if not line.isprintable():
         line = "".join(c if c.isprintable() else "?" for c in line)
-    sys.stderr.write(f"{line}\n")  # click.echo takes 30 us to find out that it may
+    return line

@@ -22,7 +22,8 @@ OnMiss = Literal["error", "filler"]
 class Play:
     """A scenario, and what it has answered: `met` has the ids of the script's steps so far."""
 
-    def __init__(self, loaded: Loaded, on_miss: OnMiss | None) -> None:
+    def __init__(self, loaded: Loaded, on_miss: OnMiss | None, *, counts: bool = True) -> None:
+        self._counts = counts
         self.window = seconds(loaded.scenario.retry_window)
         self.calls = Calls(self.window)
         self.met: frozenset[str] = frozenset()
@@ -49,9 +50,10 @@ class Play:
             return self._undecided(error.rule, error)
 
     def _attempt(self, content: bytes, retries: int, asked: Asked, at: float) -> Attempt | ApiError:
-        further = self.calls.further(content, retries, at)
-        if further is not None:
-            return further
+        if self._counts:
+            further = self.calls.further(content, retries, at)
+            if further is not None:
+                return further
         steps = [self._steps[step.id] for step in due(self._scenario.script, self.met)]
         step = choose(steps, asked)
         if isinstance(step, Choice):

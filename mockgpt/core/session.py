@@ -84,7 +84,7 @@ class Session:
     def load(self, loaded: Loaded) -> None:
         """Answer by this scenario from now on, every rule at its first call."""
         self._use(loaded)
-        self.play = Play(loaded, self.settings.on_miss)
+        self.play = Play(loaded, self.settings.on_miss, counts=self.settings.counts)
         self._quotas = Quotas(loaded.scenario.limits)
 
     def amend(self, loaded: Loaded) -> None:
@@ -107,7 +107,8 @@ class Session:
         """Begin anew: no journal, no findings, and every rule at its first call."""
         self.journal = Journal()
         self.noted: deque[Finding] = deque(maxlen=_FINDINGS)  # outlive the journal's entries
-        self._repetitions = Repetitions()
+        counts = self.settings.counts
+        self._repetition = Repetitions().count if counts else (lambda _: 1)
         self.load(self.loaded)
 
     def findings(self) -> tuple[Finding, ...]:
@@ -210,7 +211,7 @@ class Session:
         return Case(
             incoming=incoming,
             presented=presented,
-            key=draw(0, self.name, content, self._repetitions.count(content)),
+            key=draw(0, self.name, content, self._repetition(content)),
             manner=self._manner,
             facts=facts_of(incoming, self.name, redaction) | told,
         )

@@ -21,7 +21,11 @@ def remembering(split: Split) -> Split:
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Options of a session; `allow` and `deny` are codes of findings, besides the scenario's."""
+    """Options of a session; `allow` and `deny` are codes of findings, besides the scenario's.
+
+    `counts` is False where other processes are asked the same: then equal requests have equal
+    answers, ids included, however often they come.
+    """
 
     api_keys: frozenset[str] = frozenset()
     dialect: Dialect = "openai"
@@ -32,6 +36,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     allow: frozenset[str] = frozenset()
     deny: frozenset[str] = frozenset()
     redaction: Redaction = NOTHING
+    counts: bool = True
 
     def __repr__(self) -> str:
         return f"<Settings of {self.dialect} with {len(self.api_keys)} keys>"

@@ -12,6 +12,7 @@ import yaml
 from msgspec import NODEFAULT, UNSET, Struct
 from msgspec.structs import fields, replace
 
+from mockgpt.core.counting import counted
 from mockgpt.core.entry import Place, path_of
 from mockgpt.core.limits import Limits
 from mockgpt.core.lint import lint
@@ -73,6 +74,21 @@ def load_sent(sent: dict[str, Any] | str, service: Service, *, seed: int | None 
         document.complain(place, message)
     document.check()
     return _merged([(scenario, _places(document, scenario), [])], service, seed)
+
+
+def check_uncounted(loaded: Loaded) -> None:
+    """Raise ScenarioError for what several processes would each count by themselves."""
+    complaints = [
+        Complaint(
+            "expected what several workers answer alike, found "
+            f"{what}, which each would count by itself; serve it by one process",
+            loaded.places.get(name, "") or f"scenario '{loaded.scenario.name}'",
+            path=name,
+        )
+        for name, what in counted(loaded.scenario)
+    ]
+    if complaints:
+        raise ScenarioError(*complaints)
 
 
 # A scenario, files and lines of its parts, and all files that it was read from.

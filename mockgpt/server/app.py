@@ -50,7 +50,8 @@ log = logging.getLogger("mockgpt")
 class Handler:
     """Hands the requests of a server to an engine. `max_body` is in bytes, after decompression.
 
-    `load` reads a scenario that the control API is sent; `control_token` is what it asks for.
+    `load` reads a scenario that the control API is sent; `control_token` is what it asks for. It is
+    `alone` unless other processes listen on the same port.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Handler:
         control_token: str | None = None,
         fast_path: bool = True,
         metrics: Metrics | None = None,
+        alone: bool = True,
     ) -> None:
         self.engine = engine
         self.clock = clock
@@ -72,7 +74,9 @@ class Handler:
         self.max_body = max_body
         self._observer = observer
         self._controls = Lock()  # held by one control request at a time
-        self._controlled = control.Controlled(engine, clock, self._unlocked(load), metrics)
+        self._controlled = control.Controlled(
+            engine=engine, clock=clock, load=self._unlocked(load), metrics=metrics, alone=alone
+        )
         self._control_token = control_token
         self.fast_path = fast_path
         self._metrics = metrics

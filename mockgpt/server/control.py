@@ -33,6 +33,7 @@ LINES = "application/x-ndjson"
 MAX_BODY = 2**20  # bytes; a scenario of these takes seconds to load
 
 _BODY_TOO_LARGE = "body_too_large"
+_ONE_OF_MANY = "expected the only process of a server, found one of several workers, each with a journal and sessions of its own; serve by one process to ask this"
 
 # Loads data or YAML text, with a seed or its own; or tells everything that is wrong with it.
 Load = Callable[[dict[str, Any] | str, int | None], Loaded | tuple[str, ...]]
@@ -51,13 +52,14 @@ class ControlError(Exception):
         self.headers = headers
 
 
-class Controlled(Struct, frozen=True):
-    """What the control API works on."""
+class Controlled(Struct, frozen=True, kw_only=True):
+    """What the control API works on; `alone` unless other processes listen on the same port."""
 
     engine: Engine
     clock: Clock
     load: Load
     metrics: Metrics | None = None
+    alone: bool = True
 
 
 class Call(Struct, Generic[P, B], frozen=True):
@@ -76,6 +78,7 @@ class Operation(Struct, frozen=True):
     act: Callable[[Call[Any, Any]], Any]
     status: int = 200
     accepts: tuple[str, ...] = (JSON,)  # media types of the body
+    alike: bool = False  # whether every process on a port answers the same
     gives: str = JSON  # the media type of the answer; of another one `act` returns the bytes
 
     @property
@@ -172,7 +175,7 @@ def _is_address(host: str) -> bool:
 def answer(incoming: Incoming, of: Controlled, operations: tuple[Operation, ...]) -> Plan:
     """Carry out a control request; what cannot be carried out is told."""
     try:
-        operation, names = _found(incoming, operations)
+        operation, names = _found(incoming, operations, alone=of.alone)
         if incoming.trouble:
             raise _unread(incoming)
         parameters = _parameters(operation, names, incoming.query)
@@ -196,7 +199,7 @@ def _told(status: int, media: str, body: bytes, headers: Headers = ()) -> Plan:
 
 
 def _found(
-    incoming: Incoming, operations: tuple[Operation, ...]
+    incoming: Incoming, operations: tuple[Operation, ...], *, alone: bool
 ) -> tuple[Operation, dict[str, str]]:
     """Return the operation that a request asks for, and the names in its path."""
     method = "GET" if incoming.method == "HEAD" else incoming.method
@@ -207,6 +210,8 @@ def _found(
     ]
     for operation, names in matched:
         if operation.method == method:
+            if not (alone or operation.alike):
+                raise ControlError(409, _ONE_OF_MANY)
             return operation, names
     if not matched:
         hint = did_you_mean(incoming.path, {ROOT + operation.path for operation in operations})

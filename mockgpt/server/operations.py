@@ -209,7 +209,7 @@ def openapi(call: Call[Nothing, None]) -> dict[str, Any]:
 
 
 OPERATIONS = (
-    Operation("GET", "/health", health),
+    Operation("GET", "/health", health, alike=True),
     Operation("GET", "/scenario", get_scenario),
     Operation("PUT", "/scenario", put_scenario, accepts=(JSON, YAML)),
     Operation("PATCH", "/scenario/rules/{id}", patch_rule, accepts=_PATCHES),
@@ -222,10 +222,10 @@ OPERATIONS = (
     Operation("GET", "/journal.har", journal_har),
     Operation("GET", "/journal.jsonl", journal_lines, gives=LINES),
     Operation("GET", "/findings", findings),
-    Operation("GET", "/clock", get_clock),
+    Operation("GET", "/clock", get_clock, alike=True),
     Operation("POST", "/clock", advance_clock),
     Operation("GET", "/metrics", metrics, gives=TEXT),
-    Operation("GET", "/openapi.json", openapi),
+    Operation("GET", "/openapi.json", openapi, alike=True),
 )
 
 

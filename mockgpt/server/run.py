@@ -92,11 +92,23 @@ class _Listener(socket.socket):
             raise
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 picks a free one. Raises OSError, such as EADDRINUSE."""
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Return a listening socket; port 0 picks a free one. Raises OSError, such as EADDRINUSE.
+
+    One that is `shared` leaves room for others of this user on the same port.
+    """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.create_server(address, family=family, backlog=_BACKLOG)
+    listener = socket.create_server(address, family=family, backlog=_BACKLOG, reuse_port=shared)
     return _Listener(fileno=listener.detach())
+
+
+def bind_all(host: str, port: int, count: int) -> list[socket.socket]:
+    """Return so many sockets that listen on one port, which nobody else does. Raises OSError."""
+    if count == 1:
+        return [bind(host, port)]
+    with bind(host, port) as alone:  # which would share with nobody
+        port = alone.getsockname()[1]
+    return [bind(host, port, shared=True) for _ in range(count)]
 
 
 def is_exposed(listener: socket.socket) -> bool:

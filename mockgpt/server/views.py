@@ -29,7 +29,9 @@ class Health(Struct, frozen=True, kw_only=True):
 
     version: str
     scenario: Annotated[str, Meta(description="Its name; empty without a scenario.")]
-    sessions: Annotated[int, Meta(description="How many there are, closed ones included.")]
+    sessions: Annotated[
+        int, Meta(description="How many there are, closed ones included; of a worker, its own.")
+    ]
     clock: ClockView
 
 

@@ -330,7 +330,7 @@ def test_the_workflow_runs(blocks, tmp_path):
 
 def test_python_takes_the_command_s_options():
     command = {p.name for p in main.commands["serve"].params} - {
-        *("scenarios", "listen", "quiet", "watch", "tls", "certificate", "key_file")
+        *("scenarios", "listen", "quiet", "watch", "workers", "tls", "certificate", "key_file")
     }
     python = set(Options.__annotations__) - {"observer", "allow", "deny"}
     assert {name + "s" if name == "api_key" else name for name in command} == python
