@@ -146,7 +146,7 @@ from mockgpt.server.run import bind_all
 import signal
 
 def serve(listener):
-    print("deaf", flush=True)
+    print("deaf\\n", end="", flush=True)  # in one write
     while True:
         signal.sigwait({signal.SIGTERM})
 
