@@ -97,7 +97,7 @@ def command(
         scenarios,
         alone=alone,
         api_keys=api_key,
-        observer=None if quiet else _print_exchange if alone else _print_whole,
+        observer=None if quiet else print_exchange if alone else print_whole,
         **options,
     )
     engine = handler.engine
@@ -228,11 +228,13 @@ Stop with Ctrl-C. A line per request follows.
 """
 
 
-def _print_exchange(exchange: Exchange) -> None:
+def print_exchange(exchange: Exchange) -> None:
+    """Print a line of the access log."""
     sys.stderr.write(f"{_line(exchange)}\n")  # click.echo takes 30 us to find out that it may
 
 
-def _print_whole(exchange: Exchange) -> None:
+def print_whole(exchange: Exchange) -> None:
+    """Print one where other processes print theirs."""
     sys.stderr.write(f"{whole(_line(exchange))}\n")
 
 
