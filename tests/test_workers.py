@@ -118,10 +118,9 @@ def test_workers_end_with_their_parent(start):
 def test_a_worker_that_fails_ends_all():
     program = """
 from mockgpt.cli.workers import supervise
-from mockgpt.server.run import bind_all
-import signal, sys
+import signal, socket, sys
 
-listeners = bind_all("127.0.0.1", 0, 2)
+listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 first = listeners[0].fileno()
 
 def serve(listener):
@@ -142,15 +141,15 @@ supervise(listeners, serve, lambda: print("ready"))
 def test_a_worker_that_does_not_stop_is_killed_at_the_second_signal():
     program = """
 from mockgpt.cli.workers import supervise
-from mockgpt.server.run import bind_all
-import signal
+import signal, socket
 
 def serve(listener):
     print("deaf\\n", end="", flush=True)  # in one write
     while True:
         signal.sigwait({signal.SIGTERM})
 
-supervise(bind_all("127.0.0.1", 0, 2), serve, lambda: None)
+listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+supervise(listeners, serve, lambda: None)
 """
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True

@@ -5,15 +5,17 @@ missing wait for the next one. It answers nobody.
 """
 
 import asyncio
-import multiprocessing
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 _STOPS = {signal.SIGINT, signal.SIGTERM}
 _LINE = 4_096  # bytes that a pipe takes whole, whoever else writes (PIPE_BUF of Linux)
@@ -64,7 +66,9 @@ def supervise(listeners: Sequence[socket.socket], serve: Serve, ready: Callable[
 
 def begin() -> None:
     """Obey signals from now on, in a worker that handles them; stop where the parent is gone."""
-    parent = multiprocessing.parent_process()
+    from multiprocessing import parent_process
+
+    parent = parent_process()
     assert parent is not None, "a worker has one"
     loop, sentinel = asyncio.get_running_loop(), parent.sentinel
 
@@ -83,10 +87,10 @@ def whole(line: str) -> str:
 
 def _started(
     listener: socket.socket, listeners: Sequence[socket.socket], serve: Serve
-) -> BaseProcess:
-    process = multiprocessing.get_context("fork").Process(
-        target=_work, args=(listener, listeners, serve)
-    )
+) -> "BaseProcess":
+    from multiprocessing import get_context  # it would make every command begin later
+
+    process = get_context("fork").Process(target=_work, args=(listener, listeners, serve))
     process.start()
     return process
 
@@ -98,7 +102,7 @@ def _work(listener: socket.socket, listeners: Sequence[socket.socket], serve: Se
     serve(listener)
 
 
-def _stop(workers: dict[BaseProcess, socket.socket], *, at_once: bool = False) -> bool:
+def _stop(workers: "dict[BaseProcess, socket.socket]", *, at_once: bool = False) -> bool:
     """Tell workers to stop, and accept nobody more; return True."""
     for process, listener in workers.items():
         listener.close()
