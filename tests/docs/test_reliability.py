@@ -7,7 +7,7 @@ from fuzz.conftest import CASES
 
 from mockgpt.core import engine, sandbox, searching
 from mockgpt.files import documents, texts
-from mockgpt.server import app, control, send
+from mockgpt.server import app, connection, control, send
 from mockgpt.server.patience import PATIENCE
 
 _ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)
@@ -98,6 +98,7 @@ def bounds():
         "the next byte of a body": [PATIENCE.body],
         "a connection between requests": [PATIENCE.idle],
         "an answer of which nothing is taken": [PATIENCE.unread],
+        "a refused client that goes on writing": [connection._LINGER],
         "what is written at once of an answer": [send._JOINED],
         "a scenario file": [documents._LARGEST, documents._DEEPEST, documents._MOST],
         "a `file` that a reply names": [texts._MOST],
