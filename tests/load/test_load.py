@@ -48,7 +48,7 @@ def test_paced_streams_all_come_whole_and_in_time(serve, streams, count, each, e
 
 
 @pytest.mark.parametrize(
-    ("count", "size"), [(30, 8 * MIB), pytest.param(300, 32 * MIB, marks=pytest.mark.long)]
+    ("count", "size"), [(30, 8 * MIB), pytest.param(300, 12 * MIB, marks=pytest.mark.long)]
 )
 def test_what_slow_readers_do_not_read_costs_no_memory(serve, count, size):
     """Of a large stream they take a byte; what is not taken is not made, or waits in the system."""
