@@ -41,12 +41,12 @@ def split(text: str) -> tuple[str, ...]:
     A character that takes several tokens stands in the first of them, and each further one is `""`.
     The first n elements are therefore what a reply of at most n tokens contains.
     """
-    return tuple(chain.from_iterable(map(_tokens, _pattern().findall(text))))
+    return tuple(chain.from_iterable(map(_tokens, _pattern(plain=text.isascii()).findall(text))))
 
 
 def count(text: str) -> int:
     """Count the tokens of a text: always `len(split(text))`."""
-    return sum(map(len, map(_tokens, _pattern().findall(text))))
+    return sum(map(len, map(_tokens, _pattern(plain=text.isascii()).findall(text))))
 
 
 def _tokens(piece: str) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ class _Tables(NamedTuple):
 
 
 @cache
-def _pattern() -> re.Pattern[str]:
+def _pattern(*, plain: bool) -> re.Pattern[str]:
     r"""Build the pre-tokenizer's pattern, which tiktoken (`tiktoken_ext/openai_public.py`) gives as
 
         '(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+
@@ -92,11 +92,14 @@ def _pattern() -> re.Pattern[str]:
 
     The standard `re` has no `\p{...}`, and its `\w`, `\d` and `\s` follow the interpreter's version
     of Unicode (and take U+001C..U+001F for white space, which the original does not): ranges that
-    are written out are the same everywhere.
+    are written out are the same everywhere. For `plain` text, ASCII, short ones do, in a quarter of
+    the time.
     """  # noqa: D400, D415 -- the sentence ends with the pattern
-    letter = _ranges(token_tables.LETTERS)
-    number = _ranges(token_tables.NUMBERS)
-    space = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
+    if plain:
+        letter, number, space = "A-Za-z", "0-9", "\\t-\\r "
+    else:
+        letter, number = _ranges(token_tables.LETTERS), _ranges(token_tables.NUMBERS)
+        space = "\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
     return re.compile(
         # U+017F, the long s, is what case-insensitive matching adds to the letters themselves.
         "'(?:[sdmtSDMT\u017f]|[lL][lL]|[vV][eE]|[rR][eE])"

@@ -126,7 +126,7 @@ def test_a_character_of_several_tokens_stands_in_its_first():
 
 def test_the_pattern_is_the_tokenizers_own():
     text = "I'll pay  $1234.50\r\n  for ²x٣ élan_vital's\n\n \tend  "
-    assert tokens._pattern().findall(text) == [
+    assert tokens._pattern(plain=text.isascii()).findall(text) == [
         *("I", "'ll", " pay", " ", " $", "123", "4", ".", "50", "\r\n", " ", " for", " ", "²"),
         *("x", "٣", " élan", "_vital", "'s", "\n\n", " ", "\tend", "  "),
     ]
@@ -134,7 +134,13 @@ def test_the_pattern_is_the_tokenizers_own():
 
 def test_a_file_separator_is_no_white_space():
     # Python's \s has U+001C to U+001F; Unicode's White_Space has not.
-    assert tokens._pattern().findall(" \x1c ") == [" \x1c", " "]
+    assert tokens._pattern(plain=True).findall(" \x1c ") == [" \x1c", " "]
+    assert tokens._pattern(plain=False).findall(" \x1c ") == [" \x1c", " "]
+
+
+@given(st.text(st.sampled_from([*map(chr, range(128)), *"'sdlLvVeErR \r\n\t\x1c"])))
+def test_the_pattern_of_ascii_cuts_as_that_of_all_does(text):
+    assert tokens._pattern(plain=True).findall(text) == tokens._pattern(plain=False).findall(text)
 
 
 def test_the_cache_is_bounded():
