@@ -97,10 +97,10 @@ class Engine:
 
     def answer(self, incoming: Incoming) -> Outcome:
         """Decide the response to a request."""
-        session, incoming, presented = self._addressed(incoming)
+        session, incoming, caller = self._addressed(incoming)
         if session.closed:
             return session.refuse(incoming, "session_closed", session=session.name)
-        return session.answer(incoming, presented)
+        return session.answer(incoming, caller)
 
     def fail(self, incoming: Incoming, bug: Exception, before: Outcome | None = None) -> Outcome:
         """Answer a request that mockgpt itself failed on, and keep the bug for the test.
@@ -113,25 +113,25 @@ class Engine:
             return failed
         return replace(failed, attempt=before.attempt, granted=before.granted)
 
-    def _addressed(self, incoming: Incoming) -> tuple[Session, Incoming, tuple[str, ...]]:
-        """Return the session of a request, the request without its prefix, and its API keys.
+    def _addressed(self, incoming: Incoming) -> tuple[Session, Incoming, keys.Caller]:
+        """Return the session of a request, the request without its prefix, and who asks.
 
         The session is, in this order: that of the path `/s/<name>/v1/…`, that of an API key
         `sk-mock-<name>`, `default`.
         """
-        presented = keys.presented(incoming.headers)
+        caller = keys.caller(incoming.headers)
         found = _PATH.fullmatch(incoming.path)
         if found is not None:
             incoming = replace(incoming, path=found[2])
         else:
-            found = next(filter(None, map(_KEY.fullmatch, presented)), None)
+            found = next(filter(None, map(_KEY.fullmatch, caller.keys)), None)
         name = DEFAULT if found is None else found[1]
         session = self.sessions.get(name)
         if session is None:
             if hidden(name) != name:  # a client's key, which is shown to nobody
                 name = f"key-{keys.fingerprint(name)}"
             session = self.sessions.get(name) or self.open(name)
-        return session, incoming, presented
+        return session, incoming, caller
 
     def record(self, outcome: Outcome, sent: Sent | None) -> Exchange:
         """Record what was sent."""

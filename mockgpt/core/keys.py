@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
 
+from msgspec import Struct
+
 from mockgpt.core.errors import ApiError
 
 _SECRET = re.compile(  # in a header's name
@@ -12,6 +14,40 @@ _SECRET = re.compile(  # in a header's name
 )
 _SHOWN_ENDS = 4  # characters at each end, of keys long enough to hide the rest
 _LONG = 16
+_COUNT = re.compile("[0-9]{1,9}")
+
+
+class Caller(Struct, frozen=True, kw_only=True):
+    """What a request's headers say of who asks; `headers` are those whose names sound of no secret.
+
+    `keys` are its API keys, `secret` the values of the headers that are left out, and `retries`
+    says how often the client has tried before.
+    """
+
+    keys: tuple[str, ...]
+    headers: dict[str, str]
+    secret: tuple[str, ...]
+    retries: int
+
+    def __repr__(self) -> str:
+        return f"<Caller with {len(self.keys)} keys>"
+
+
+def caller(headers: Mapping[str, str]) -> Caller:
+    """Return who asks. Header names are lower-case."""
+    return _caller(tuple(headers.items()))
+
+
+@lru_cache(maxsize=256)  # a client's requests have nearly all their heads in common
+def _caller(items: tuple[tuple[str, str], ...]) -> Caller:
+    headers = dict(items)
+    count = headers.get("x-stainless-retry-count", "0")
+    return Caller(
+        keys=presented(headers),
+        headers={name: value for name, value in items if not sounds_secret(name)},
+        secret=tuple(value for name, value in items if sounds_secret(name)),
+        retries=int(count) if _COUNT.fullmatch(count) else 0,
+    )
 
 
 def presented(headers: Mapping[str, str]) -> tuple[str, ...]:
@@ -40,18 +76,6 @@ def refusal(keys: tuple[str, ...], accepted: frozenset[str]) -> ApiError | None:
     return None
 
 
-def divided(headers: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Return the headers whose names do not sound of a secret, and the values of the others."""
-    plain: dict[str, str] = {}
-    secret: list[str] = []
-    for name, value in headers.items():
-        if sounds_secret(name):
-            secret.append(value)
-        else:
-            plain[name] = value
-    return plain, secret
-
-
 @lru_cache(maxsize=1024)  # clients send the same few names again and again
 def sounds_secret(name: str) -> bool:
     """Tell whether a header's name sounds of a secret."""
@@ -70,6 +94,7 @@ def masked(key: str) -> str:
     return f"{key[:_SHOWN_ENDS]}{'*' * (len(key) - 2 * _SHOWN_ENDS)}{key[-_SHOWN_ENDS:]}"
 
 
+@lru_cache(maxsize=1024)
 def fingerprint(key: str) -> str:
     """Return eight hexadecimal digits that tell keys apart without showing any; none for no key."""
     return key and blake2b(key.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()

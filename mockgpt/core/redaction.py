@@ -6,7 +6,7 @@ and a session's findings are where it is done, when they are shown. Matching and
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from traceback import format_exception
 from typing import Any
@@ -142,17 +142,13 @@ class Redaction(Struct, frozen=True, kw_only=True):
         """Return what leaves out the secrets of such headers, too."""
         return replace(self, secrets=tuple(one for value in headers for one in _parts(value)))
 
-    def knowing(
-        self, headers: Iterable[str], path: str, others: Mapping[str, str], body: bytes
-    ) -> "Redaction":
+    def knowing(self, headers: Iterable[str], others: Iterable[str], body: bytes) -> "Redaction":
         """Return what leaves out those secrets of such headers that stand elsewhere, too."""
-        found: tuple[str, ...] = ()
-        text = ""
-        for value in headers:
-            for secret in _parts(value):
-                text = text or "\n".join((path, *others.values()))
-                if _repeats(secret, text, body):
-                    found = (*found, secret)
+        secrets = [secret for value in headers for secret in _parts(value)]
+        if not secrets:
+            return self
+        text = "\n".join(others)
+        found = tuple([secret for secret in secrets if _repeats(secret, text, body)])
         return replace(self, secrets=found) if found else self
 
 

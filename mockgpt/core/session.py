@@ -4,7 +4,6 @@ It decides answers and touches no socket, file or clock; the edges hand it what 
 what was sent.
 """
 
-import re
 from collections import deque
 from contextlib import ExitStack
 from functools import lru_cache, partial
@@ -33,7 +32,6 @@ from mockgpt.core.service import Endpoint, Service
 from mockgpt.core.settings import Settings, remembering
 from mockgpt.core.verdict import Finding, amiss, judged, unmet_steps, weighed
 
-_COUNT = re.compile("[0-9]{1,9}")
 _FINDINGS = 1_000
 _PATHS = 64
 
@@ -122,11 +120,11 @@ class Session:
         allow, deny = settings.allow | {*scenario.allow}, settings.deny | {*scenario.deny}
         return tuple(weighed(found, allow, deny))
 
-    def answer(self, incoming: Incoming, presented: tuple[str, ...]) -> Outcome:
-        """Decide the response to a request with these API keys."""
-        case = self._case(incoming, presented)
+    def answer(self, incoming: Incoming, caller: keys.Caller) -> Outcome:
+        """Decide the response to a request of this caller's."""
+        case = self._case(incoming, caller)
         route = self._find(incoming.path)
-        error = refusal(incoming, route, presented, self.settings.api_keys, self._service)
+        error = refusal(incoming, route, caller.keys, self.settings.api_keys, self._service)
         if error is not None:
             return self._refuse(case, error)
         assert route is not None, "an unknown path is a refusal"
@@ -158,11 +156,13 @@ class Session:
 
     def refuse(self, incoming: Incoming, name: str, **values: str) -> Outcome:
         """Answer what is not to be decided, bytes that are no HTTP or a late request, by an error."""
-        return self._refuse(self._case(incoming, ()), ApiError(name, values))
+        return self._refuse(
+            self._case(incoming, keys.caller(incoming.headers)), ApiError(name, values)
+        )
 
     def fail(self, incoming: Incoming, bug: Exception) -> Outcome:
         """Answer a request that mockgpt itself failed on, and keep the bug for the test."""
-        by = self.settings.redaction.with_secrets(keys.divided(incoming.headers)[1])
+        by = self.settings.redaction.with_secrets(keys.caller(incoming.headers).secret)
         bug = by.bug(bug)
         failed = {"error": "mockgpt_bug", "message": repr(bug), "bug": bug}
         facts = facts_of(incoming, self.name, by) | failed
@@ -191,29 +191,28 @@ class Session:
             self.noted.append(finding)
         return exchange
 
-    def _case(self, incoming: Incoming, presented: tuple[str, ...]) -> Case:
+    def _case(self, incoming: Incoming, caller: keys.Caller) -> Case:
         """Begin with a request. Its key is its content, and how often that came before.
 
         Not the order of arrival: concurrent requests that differ must not swap their ids.
         """
-        content = draw(0, incoming.method, incoming.path, incoming.query, incoming.body, size=16)
-        count = incoming.headers.get("x-stainless-retry-count", "0")
-        headers, secret = keys.divided(incoming.headers)
-        redaction = self.settings.redaction
-        told = {
-            "retries": int(count) if _COUNT.fullmatch(count) else 0,
-            "headers": headers,
-            "body": incoming.body,
-            "redaction": redaction.knowing(secret, incoming.path, headers, incoming.body),
-            "content": content,
-            "key": keys.fingerprint(keys.decisive(presented, self.settings.api_keys)),
-        }
+        path, body = incoming.path, incoming.body
+        content = draw(0, incoming.method, path, incoming.query, body, size=16)
+        elsewhere = (path, *caller.headers.values())
+        facts = facts_of(
+            incoming, self.name, self.settings.redaction.knowing(caller.secret, elsewhere, body)
+        )
+        facts["retries"] = caller.retries
+        facts["headers"] = caller.headers
+        facts["body"] = body
+        facts["content"] = content
+        facts["key"] = keys.fingerprint(keys.decisive(caller.keys, self.settings.api_keys))
         return Case(
             incoming=incoming,
-            presented=presented,
+            presented=caller.keys,
             key=draw(0, self.name, content, self._repetition(content)),
             manner=self._manner,
-            facts=facts_of(incoming, self.name, redaction) | told,
+            facts=facts,
         )
 
     def _outcome(self, facts: dict[str, Any], plan: Plan, hidden: str = "") -> Outcome:

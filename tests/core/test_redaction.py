@@ -233,10 +233,10 @@ def test_what_loses_its_body_is_redacted_before():
 
 
 def test_a_key_that_stands_elsewhere_is_left_out_there():
-    by = NOTHING.knowing([f"Bearer {OPAQUE}", "sk-mock-" + "a" * 20], f"/{OPAQUE}", {}, b"")
+    by = NOTHING.knowing([f"Bearer {OPAQUE}", "sk-mock-" + "a" * 20], [f"/{OPAQUE}"], b"")
     assert by.secrets == (OPAQUE,)
     assert by.text(f"{OPAQUE} sk-mock-a") == "*** sk-mock-a"
-    assert NOTHING.knowing([OPAQUE], "/", {"a": "b"}, b"") is NOTHING
+    assert NOTHING.knowing([OPAQUE], ["/", "b"], b"") is NOTHING
     assert OPAQUE not in repr(by)
 
 
