@@ -24,6 +24,7 @@ from mockgpt.core.requests import (
     Text,
 )
 from mockgpt.core.service import Endpoint, Model, Rule, Service
+from mockgpt.core.shapes import fits
 
 Count = Callable[[str], int]
 
@@ -63,14 +64,16 @@ def decode(
         return (fields,)
     checked = fields if path_model is None else {**fields, "model": path_model}
     found: list[ApiError] = []
-    rules.properties(checked, endpoint.parameters, found)
-    del found[rules.MOST :]
+    ignored: list[rules.Path] = []
+    if not fits(checked, endpoint):
+        rules.properties(checked, endpoint.parameters, found)
+        del found[rules.MOST :]
+        ignored = _ignored(fields, endpoint)
     model_name = checked.get("model")
     if model_name is None:
         model_name = endpoint.default_model
         if not model_name:
             found.insert(0, ApiError("missing_model", {}, ("model",)))
-    ignored = _ignored(fields, endpoint)
     if strict and ignored:
         found[:0] = _refusals_of(ignored)
     if found:

@@ -64,8 +64,8 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     error: str = ""  # the catalogue's error for every violation but absence
 
 
-class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An endpoint of the service: served, planned or unsupported."""
+class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, eq=False):
+    """An endpoint of the service: served, planned or unsupported. It is equal to itself alone."""
 
     name: str = ""  # the key it stands under; filled in by the loader
     title: str
