@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from msgspec import UNSET, Struct, UnsetType
 
 from mockgpt.core.chunks import Part, by_grain, by_pieces
-from mockgpt.core.decode import Decoded
+from mockgpt.core.decode import Decoded, Split
 from mockgpt.core.draws import answer_id, draw
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.errors import ApiError
@@ -23,7 +23,6 @@ from mockgpt.core.templates import TemplateFailedError
 from mockgpt.core.vectors import at_cosine, with_ends
 from mockgpt.core.wording import Moment, texts_of
 
-Split = Callable[[str], tuple[str, ...]]
 Embed = Callable[[Text, int], Sequence[float]]  # a text, and how many dimensions
 T = TypeVar("T")
 D = TypeVar("D")

@@ -26,7 +26,7 @@ from mockgpt.core.requests import (
 from mockgpt.core.service import Endpoint, Model, Rule, Service
 from mockgpt.core.shapes import fits
 
-Count = Callable[[str], int]
+Split = Callable[[str], tuple[str, ...]]  # a text into its tokens
 
 _REPEATED = 1_000  # bytes of a malformed body that FastAPI's answer repeats
 
@@ -51,7 +51,7 @@ def decode(
     endpoint: Endpoint,
     path_model: str | None,
     service: Service,
-    count: Count,
+    split: Split,
     strict: bool,
 ) -> Decoded | tuple[ApiError, ...]:
     """Decode a request's body as strictly as the service would.
@@ -84,7 +84,7 @@ def decode(
     if model.kind != endpoint.kind:
         return (_wrong_kind(model, endpoint, service),)
     request = _REQUESTS[endpoint.name](model_name, _effective(fields, endpoint.parameters))
-    prompt_tokens = _prompt_tokens(request, model, count)
+    prompt_tokens = _prompt_tokens(request, model, split)
     too_long = _window_error(request, model, prompt_tokens, endpoint)
     if too_long is not None:
         return (too_long,)
@@ -254,17 +254,17 @@ def _texts(value: str | list[Any]) -> tuple[Text, ...]:
     return tuple(item if isinstance(item, str) else tuple(item) for item in value)
 
 
-def _prompt_tokens(request: Request, model: Model, count: Count) -> tuple[int, ...]:
+def _prompt_tokens(request: Request, model: Model, split: Split) -> tuple[int, ...]:
     """Return the tokens of each prompt or input, or of the whole chat (protocol.md, section 5)."""
     if not isinstance(request, ChatRequest):
-        return tuple(count(text) if isinstance(text, str) else len(text) for text in request.texts)
+        return tuple(len(split(text) if isinstance(text, str) else text) for text in request.texts)
     rule = model.counting
     assert rule is not None, "the loader refuses a chat model without a counting rule"
-    tokens = rule.priming
+    tokens = rule.priming + rule.per_message * len(request.messages)
     for message in request.messages:
-        tokens += rule.per_message + count(message.role) + count(message.content)
+        tokens += len(split(message.role)) + len(split(message.content))
         if message.name is not None:
-            tokens += rule.per_name + count(message.name)
+            tokens += rule.per_name + len(split(message.name))
     return (tokens,)
 
 

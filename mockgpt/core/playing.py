@@ -7,7 +7,15 @@ from typing import Any, Literal
 
 from mockgpt.core.calls import Attempt, Calls
 from mockgpt.core.errors import ApiError
-from mockgpt.core.matching import Captures, Choice, UndecidedError, choose, explained, meant_for
+from mockgpt.core.matching import (
+    Captures,
+    Choice,
+    Miss,
+    UndecidedError,
+    choose,
+    explained,
+    meant_for,
+)
 from mockgpt.core.pace import seconds
 from mockgpt.core.replies import Filler, Reply
 from mockgpt.core.requests import Asked
@@ -37,6 +45,11 @@ class Play:
         self._steps = {step.id: rule_of(step) for step in steps_of(scenario.script)}
         self._rules = self._steps | {rule.id: rule for rule in scenario.rules}
         self._on_miss = on_miss or ("error" if self._rules else "filler")
+        self._due = self._next()
+
+    def _next(self) -> list[Rule]:
+        """Return the steps that the next request may meet, as rules."""
+        return [self._steps[step.id] for step in due(self._scenario.script, self.met)]
 
     def attempt(self, content: bytes, retries: int, asked: Asked, at: float) -> Attempt | ApiError:
         """Return which attempt of which call a request is, or why nothing answers it.
@@ -54,10 +67,11 @@ class Play:
             further = self.calls.further(content, retries, at)
             if further is not None:
                 return further
-        steps = [self._steps[step.id] for step in due(self._scenario.script, self.met)]
-        step = choose(steps, asked)
+        steps = self._due
+        step = choose(steps, asked) if steps else Miss(None)
         if isinstance(step, Choice):
             self.met |= {step.rule.id}
+            self._due = self._next()
             return self.calls.begin(content, step.rule.id)
         chosen = choose(self._scenario.rules, asked, self._scenario.literals)
         if isinstance(chosen, Choice):

@@ -144,7 +144,7 @@ class Session:
             endpoint=route.endpoint,
             path_model=route.model,
             service=self._service,
-            count=lambda text: len(self._split(text)),
+            split=self._split,
             strict=self.settings.strict,
         )
         if not isinstance(decoded, Decoded):

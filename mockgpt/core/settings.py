@@ -5,7 +5,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from mockgpt.core import tokens
-from mockgpt.core.answers import Split
+from mockgpt.core.decode import Split
 from mockgpt.core.playing import OnMiss
 from mockgpt.core.redaction import NOTHING, Redaction
 from mockgpt.core.service import Dialect

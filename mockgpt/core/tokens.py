@@ -17,7 +17,7 @@ from zlib import crc32
 
 from mockgpt.core import token_tables
 
-__all__ = ["count", "split"]
+__all__ = ["split"]
 
 LONGEST_CACHED: Final = 64
 """Longer pieces (in characters) are computed anew, so that the cache is bounded in bytes too."""
@@ -42,11 +42,6 @@ def split(text: str) -> tuple[str, ...]:
     The first n elements are therefore what a reply of at most n tokens contains.
     """
     return tuple(chain.from_iterable(map(_tokens, _pattern(plain=text.isascii()).findall(text))))
-
-
-def count(text: str) -> int:
-    """Count the tokens of a text: always `len(split(text))`."""
-    return sum(map(len, map(_tokens, _pattern(plain=text.isascii()).findall(text))))
 
 
 def _tokens(piece: str) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def decoded(
         endpoint=SERVICE.endpoints[endpoint],
         path_model=path_model,
         service=SERVICE,
-        count=tokens.count,
+        split=tokens.split,
         strict=strict,
     )
 

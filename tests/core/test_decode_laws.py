@@ -38,7 +38,7 @@ def decoded(body, endpoint, *, strict=False, content_type="application/json", pa
         endpoint=SERVICE.endpoints[endpoint],
         path_model=path_model,
         service=SERVICE,
-        count=tokens.count,
+        split=tokens.split,
         strict=strict,
     )
 

