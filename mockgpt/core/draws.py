@@ -9,8 +9,9 @@ from itertools import product
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 29  # of chatcmpl- and cmpl- ids: protocol.md, section 6
-_GROUP = 2  # characters that one division of a large number gives
-_GROUPS = ["".join(reversed(group)) for group in product(_ALPHABET, repeat=_GROUP)]
+_PAIRS = ["".join(reversed(pair)) for pair in product(_ALPHABET, repeat=2)]
+_PAIR = len(_PAIRS)
+_FOUR = _PAIR**2  # as many characters as one division of a large number gives quickly
 
 
 def draw(seed: int, *purpose: str | bytes | int, size: int = 32) -> bytes:
@@ -30,10 +31,10 @@ def answer_id(prefix: str, drawn: bytes) -> str:
     """Return `prefix` + 29 characters of [A-Za-z0-9] from at least 32 drawn bytes."""
     number = int.from_bytes(drawn)
     characters = [prefix]
-    for _ in range(_ID_LENGTH // _GROUP):
-        number, digits = divmod(number, len(_GROUPS))
-        characters.append(_GROUPS[digits])
-    characters.append(_GROUPS[number % len(_GROUPS)][: _ID_LENGTH % _GROUP])
+    for _ in range(_ID_LENGTH // 4):
+        number, four = divmod(number, _FOUR)
+        characters += _PAIRS[four % _PAIR], _PAIRS[four // _PAIR]
+    characters.append(_PAIRS[number % _PAIR][: _ID_LENGTH % 4])
     return "".join(characters)
 
 

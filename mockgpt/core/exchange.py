@@ -260,7 +260,7 @@ def _changed(by: Redaction) -> Callable[[str], str]:
 
 def _size(exchange: Exchange) -> int:
     """Return about how many bytes an exchange holds: its bodies, also as a value, and its headers."""
-    headers = sum(map(len, exchange.headers)) + sum(map(len, exchange.headers.values()))
+    headers = sum(map(len, exchange.headers.values()))
     held = _ENTRY + 2 * len(exchange.body) + headers + len(exchange.path)
     sent = exchange.sent
     return held if sent is None else held + len(sent.body) + _WRITE * len(sent.writes)

@@ -41,7 +41,9 @@ def split(text: str) -> tuple[str, ...]:
     A character that takes several tokens stands in the first of them, and each further one is `""`.
     The first n elements are therefore what a reply of at most n tokens contains.
     """
-    return tuple(chain.from_iterable(map(_tokens, _pattern(plain=text.isascii()).findall(text))))
+    pieces = _pattern(plain=text.isascii()).findall(text)
+    of_piece = _cached if len(text) <= LONGEST_CACHED else _tokens
+    return tuple(chain.from_iterable(map(of_piece, pieces)))
 
 
 def _tokens(piece: str) -> tuple[str, ...]:
