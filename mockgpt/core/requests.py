@@ -48,7 +48,10 @@ class ChatRequest(_Discreet, frozen=True, kw_only=True, tag="chat"):
 
     def last(self, role: str) -> str | None:
         """Return the text of the last message of a role."""
-        return next((m.content for m in reversed(self.messages) if m.role == role), None)
+        for message in reversed(self.messages):  # a loop, since every request comes here
+            if message.role == role:
+                return message.content
+        return None
 
     @property
     def system(self) -> str | None:
