@@ -14,7 +14,7 @@ from mockgpt.core.encode import chat, completions, embeddings
 from mockgpt.core.encode.text import Form, events
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Incoming
-from mockgpt.core.plan import Data, Pause
+from mockgpt.core.plan import Data, Events, Pause
 from mockgpt.core.requests import EmbeddingRequest, Request
 from mockgpt.core.service import Endpoint, Service
 
@@ -71,7 +71,7 @@ def _name(segments: list[str]) -> str | None:
     return segments[0] if segments else None
 
 
-def encode(request: Request, answer: Answer) -> bytes | Iterator[Data | Pause]:
+def encode(request: Request, answer: Answer) -> bytes | Iterator[Data | Events | Pause]:
     """Encode an answer for its request: a body, or the events of a stream."""
     endpoint = str(request.__struct_config__.tag)
     match answer.content:

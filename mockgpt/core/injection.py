@@ -26,6 +26,7 @@ from mockgpt.core.plan import (
     each_event,
     insert,
     opened,
+    singly,
 )  # fmt: skip
 
 _KEEP_ALIVE = b": keep-alive\n\n"
@@ -45,6 +46,7 @@ class Occasion(Struct, frozen=True, kw_only=True):
 
 def faulty(plan: Plan, chosen: Sequence[faults.Fault], occasion: Occasion) -> Plan:
     """Apply to a plan the faults that happen on this occasion, in the order written."""
+    plan = singly(plan)
     for index, fault in enumerate(chosen):
         if happens(fault, index, occasion):
             plan = _GENERATORS[type(fault)](plan, fault, occasion)
@@ -152,8 +154,7 @@ def _coalesce(plan: Plan, fault: faults.Coalesce, _: Occasion) -> Plan:
             wait += step.seconds
             continue
         if len(held) == fault.events or not isinstance(step, Data):
-            if wait:
-                yield Pause(wait)
+            yield from [Pause(wait)] if wait else []
             yield from held  # with no wait between: one write
             held, wait = [], 0.0
         if not isinstance(step, Data):
@@ -190,8 +191,7 @@ def _event_lines(plan: Plan, fault: faults.EventLines, _: Occasion) -> Plan:
 def _garble(plan: Plan, fault: faults.Garble, _: Occasion) -> Plan:
     number = 0
     for step in plan:
-        if isinstance(step, Data):
-            number += 1
+        number += isinstance(step, Data)
         if isinstance(step, Data) and number == fault.event:  # the same length, and never JSON
             yield replace(step, bytes=step.bytes.replace(b"{", b"[", 1))
         else:

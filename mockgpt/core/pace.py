@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from mockgpt.core.entry import Entry
-from mockgpt.core.plan import Data, Pause, Plan
+from mockgpt.core.plan import Data, Pause, Plan, singly
 
 Duration = (
     Annotated[float, Meta(ge=0, le=1_000_000_000, description="seconds")]
@@ -65,7 +65,7 @@ def paced(plan: Plan, pace: Pace, draw: Draw) -> Plan:
     """
     index = 0
     own = 0.0
-    for step in plan:
+    for step in singly(plan):
         if isinstance(step, Data):
             wait = 0.0 if own else _wait(pace, index, step.tokens)
             if wait and pace.jitter:

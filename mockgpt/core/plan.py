@@ -1,12 +1,12 @@
 """What goes on the wire, as data.
 
-A plan is a short sequence of steps: one `Head`, then `Data` and `Pause` in any order, then one
-`End` or `Abort`. Everything that decides produces plans; one interpreter (`server/send.py`)
+A plan is a short sequence of steps: one `Head`, then `Data`, `Events` and `Pause` in any order, then
+one `End` or `Abort`. Everything that decides produces plans; one interpreter (`server/send.py`)
 executes them.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, repeat
 from typing import Literal
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from msgspec.structs import replace
 Headers = tuple[tuple[str, str], ...]
 Unit = Literal["events", "tokens", "bytes"]
 Mark = Literal["", "opening", "piece", "finish", "usage", "done"]
+Bytes = bytes  # where a field has that name
 
 FOR_EVER = float("inf")  # seconds: nothing more comes, and the connection stays open
 
@@ -37,6 +38,38 @@ class Data(Struct, frozen=True):
     mark: Mark = ""
     tokens: int = 0
 
+    @property
+    def events(self) -> int:
+        """How many events it is."""
+        return int(self.mark != "")
+
+
+class Events(Struct, frozen=True):
+    """Pieces of text, each an event, that nothing waits between: so many cost little more than one.
+
+    All begin and end with the same bytes. Each carries so many `tokens`; None: each one.
+    """
+
+    before: Bytes
+    texts: tuple[Bytes, ...]
+    after: Bytes
+    tokens: tuple[int, ...] | None = None
+
+    @property
+    def bytes(self) -> Bytes:
+        """The bytes of all of them."""
+        return self.before + (self.after + self.before).join(self.texts) + self.after
+
+    @property
+    def events(self) -> int:
+        """How many events they are."""
+        return len(self.texts)
+
+    def each(self) -> Iterator[Data]:
+        """Yield them one by one."""
+        for text, tokens in zip(self.texts, self.tokens or repeat(1), strict=False):
+            yield Data(self.before + text + self.after, "piece", tokens)
+
 
 class Pause(Struct, frozen=True):
     """Nothing for so many seconds; what came before is on the wire by then."""
@@ -57,7 +90,7 @@ class Abort(Struct, frozen=True):
     how: Literal["reset", "close"]
 
 
-Step = Head | Data | Pause | End | Abort
+Step = Head | Data | Events | Pause | End | Abort
 Plan = Iterator[Step]
 
 
@@ -71,7 +104,7 @@ def whole(status: int, headers: Headers, body: bytes, wait: float = 0.0) -> Plan
     yield End()
 
 
-def stream(headers: Headers, events: Iterable[Data | Pause]) -> Plan:
+def stream(headers: Headers, events: Iterable[Data | Events | Pause]) -> Plan:
     """Plan a stream of events, with status 200."""
     yield Head(200, headers)
     yield from events
@@ -86,6 +119,15 @@ def opened(plan: Plan) -> tuple[Head, Plan]:
         if isinstance(step, Head):
             return step, chain(before, plan)
     raise AssertionError("a plan has a head")
+
+
+def singly(plan: Plan) -> Plan:
+    """Make a step of every event, for whoever waits between them or changes them."""
+    for step in plan:
+        if isinstance(step, Events):
+            yield from step.each()
+        else:
+            yield step
 
 
 def each_event(plan: Plan, change: Callable[[int, Data], Iterable[Step]]) -> Plan:

@@ -6,7 +6,7 @@ import struct
 from typing import Literal
 
 from mockgpt.core.exchange import Ending, Sent, Write
-from mockgpt.core.plan import Abort, Data, End, Head, Pause, Plan
+from mockgpt.core.plan import Abort, Data, End, Events, Head, Pause, Plan
 from mockgpt.server.wire import LAST_CHUNK, Framing, Wire, chunk, framing, head_bytes
 
 _JOINED = 2**16  # bytes, asyncio's high-water mark: so much is written at once, and the next waits
@@ -71,10 +71,10 @@ class Sender:
         try:
             head = await self._opened(plan)
             for step in plan:
-                if isinstance(step, Data):
-                    self._events += step.mark != ""
-                    pending.append(step.bytes)
-                    held += len(step.bytes)
+                if isinstance(step, Data | Events):
+                    self._events += step.events
+                    pending.append(data := step.bytes)
+                    held += len(data)
                     if held < _JOINED:
                         continue
                 data = b"".join(pending)

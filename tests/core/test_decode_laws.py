@@ -12,7 +12,7 @@ from mockgpt.core.decode import Decoded, decode
 from mockgpt.core.engine import Engine
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.exchange import Incoming
-from mockgpt.core.plan import Data, End, Head
+from mockgpt.core.plan import Data, End, Events, Head
 from mockgpt.core.scenario import Loaded, Scenario
 from mockgpt.core.settings import Settings
 
@@ -58,7 +58,7 @@ def answered(body, endpoint, **options):
     head, *steps, end = outcome.plan
     assert isinstance(head, Head)
     assert isinstance(end, End)
-    assert all(isinstance(step, Data) for step in steps)
+    assert all(isinstance(step, Data | Events) for step in steps)
     body = b"".join(step.bytes for step in steps)
     assert head.length in (None, len(body))
     return head.status, dict(head.headers), body

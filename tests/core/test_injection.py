@@ -34,7 +34,18 @@ from mockgpt.core.faults import (
 )  # fmt: skip
 from mockgpt.core.injection import Occasion, faulty
 from mockgpt.core.pace import Pace, paced, seconds
-from mockgpt.core.plan import FOR_EVER, Abort, Data, End, Head, Pause, stream, whole
+from mockgpt.core.plan import (
+    FOR_EVER,
+    Abort,
+    Data,
+    End,
+    Events,
+    Head,
+    Pause,
+    singly,
+    stream,
+    whole,
+)  # fmt: skip
 
 EVENTS = [
     Data(b'data: {"r":1}\n\n', "opening"),
@@ -335,6 +346,17 @@ anything = st.one_of(
 )  # fmt: skip
 
 
+TOGETHER = [
+    EVENTS[0], Events(b'data: {"t":"', ("é".encode(), b"b"), b'"}\n\n', (1, 2)), *EVENTS[3:]
+]  # fmt: skip
+
+
+@given(st.lists(anything, max_size=3))
+def test_events_that_are_one_step_meet_their_faults_singly(faults):
+    assert list(singly(iter(TOGETHER))) == EVENTS
+    assert streamed(*faults, events=TOGETHER) == streamed(*faults)
+
+
 @given(events, st.lists(keeping, max_size=4))
 def test_faults_of_time_and_writes_keep_every_byte(given_events, faults):
     before = b"".join(event.bytes for event in given_events)
@@ -404,6 +426,12 @@ def test_a_pace_is_pauses_between_events(pace, waits):
     steps = list(paced(stream((), EVENTS), pace, drawing()))
     assert [s.seconds for s in steps if isinstance(s, Pause)] == waits
     assert data(steps) == ALL
+
+
+def test_events_that_are_one_step_are_paced_singly():
+    pace = Pace(first=3, tokens_per_second=2)
+    one, other = (list(paced(stream(TYPE, given), pace, drawing())) for given in (TOGETHER, EVENTS))
+    assert one == other
 
 
 def test_jitter_is_seeded_and_bounded():

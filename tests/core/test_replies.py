@@ -10,7 +10,7 @@ from mockgpt.core.conditions import TextMatch, When
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.faults import ContentType, ErrorEvent
 from mockgpt.core.pace import Pace
-from mockgpt.core.plan import Abort, Data, Head, Pause
+from mockgpt.core.plan import Abort, Data, Head, Pause, singly
 from mockgpt.core.replies import (
     Chunk,
     Defaults,
@@ -216,7 +216,7 @@ def play(reply, request=None, *, path="chat/completions", when=None, times=1, **
     )
     for _ in range(times):
         outcome = handler.engine.answer(incoming)
-        steps = list(outcome.plan)
+        steps = list(singly(outcome.plan))
     return Played(next(s for s in steps if isinstance(s, Head)), steps, outcome.exchange)
 
 
@@ -283,6 +283,16 @@ def test_a_template_of_a_step_that_fails_names_the_step():
 
 
 PIECES = Reply(pieces=("Hel", Piece(text="lo", after="120ms"), "", Piece(text=" world!", after=2)))
+
+
+@pytest.mark.parametrize("word", ["tok ", "\U0001f9ff "])  # the last: several tokens, one text
+def test_a_long_stream_loses_no_token(word):
+    played = play(Reply(say=word * 300), STREAM)
+    contents = [e["choices"][0]["delta"].get("content") for e in played.events]
+    assert contents[0] is contents[-1] is None
+    assert "".join(contents[1:-1]) == word * 300
+    counted = sum(step.tokens for step in played.steps if isinstance(step, Data))
+    assert counted == played.exchange.usage.completion_tokens > 256
 
 
 def test_each_piece_is_one_event_and_waits_before_it():

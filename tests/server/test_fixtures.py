@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from mockgpt import MockGPT
 from mockgpt.core.exchange import Incoming
-from mockgpt.core.plan import Data, Head
+from mockgpt.core.plan import Data, Events, Head
 from mockgpt.core.scenario import Scenario
 from mockgpt.files.services import load_service
 from mockgpt.mock import FROZEN, build
@@ -82,7 +82,7 @@ def played(case):
                 outcome = handler.engine.answer(incoming)
     head, *steps = outcome.plan
     assert isinstance(head, Head)
-    body = b"".join(step.bytes for step in steps if isinstance(step, Data))
+    body = b"".join(step.bytes for step in steps if isinstance(step, Data | Events))
     return head.status, head.headers, body
 
 

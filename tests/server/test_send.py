@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from aiohttp import web
 
-from mockgpt.core.plan import Abort, Data, End, Head, Pause
+from mockgpt.core.plan import Abort, Data, End, Events, Head, Pause
 from mockgpt.server.asked import Answered, Asked
 from mockgpt.server.run import bind
 from mockgpt.server.send import Sender
@@ -65,6 +65,13 @@ async def test_a_whole_answer_has_its_length_and_the_clock_s_date():
         b"Connection: close\r\n\r\nhello"
     )
     assert (sent.status, sent.chunks, sent.bytes, sent.ending) == (201, 1, 5, "complete")
+
+
+async def test_events_that_are_one_step_are_counted_one_by_one():
+    events = Events(b"data: ", (b"a", b"b"), b"\n\n")
+    data, sent = await answer([STREAM, events, Data(b"data: c\n\n", "done"), End()])
+    assert data.endswith(b"1b\r\ndata: a\n\ndata: b\n\ndata: c\n\n\r\n0\r\n\r\n")
+    assert (sent.events, sent.chunks, sent.bytes) == (3, 1, 27)
 
 
 async def test_contiguous_events_go_out_in_one_chunk():
