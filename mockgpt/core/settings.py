@@ -11,13 +11,19 @@ from mockgpt.core.redaction import NOTHING, Redaction
 from mockgpt.core.service import Dialect
 
 _TEXTS, _SHORT = 1_024, 2_048  # texts that are kept in tokens, and their characters at most
+_LONG_TEXTS, _LONG = 8, 2**15  # and of the longer ones
 
 
 @lru_cache(maxsize=8)
 def remembering(split: Split) -> Split:
-    """Return what splits like another, short texts once: roles, prompts and replies come again."""
-    once = lru_cache(maxsize=_TEXTS)(split)
-    return lambda text: once(text) if len(text) <= _SHORT else split(text)
+    """Return what splits like another, most texts once: roles, prompts and replies come again."""
+    short, long = (lru_cache(maxsize=most)(split) for most in (_TEXTS, _LONG_TEXTS))
+
+    def once(text: str) -> tuple[str, ...]:
+        size = len(text)
+        return short(text) if size <= _SHORT else long(text) if size <= _LONG else split(text)
+
+    return once
 
 
 class Settings(Struct, frozen=True, kw_only=True):
