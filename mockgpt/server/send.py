@@ -3,14 +3,20 @@
 import asyncio
 import socket
 import struct
+import zlib
+from array import array
+from collections.abc import Awaitable
 from typing import Literal
 
 from mockgpt.core.exchange import Ending, Sent, Write
 from mockgpt.core.plan import Abort, Data, End, Events, Head, Pause, Plan
-from mockgpt.server.wire import LAST_CHUNK, Framing, Wire, chunk, framing, head_bytes
+from mockgpt.server.wire import LAST_CHUNK, Framing, Wire, framing, head_bytes
 
 _JOINED = 2**16  # bytes, asyncio's high-water mark: so much is written at once, and the next waits
 _WRITES, _KEPT = 1_000, 2**16  # writes and bytes of a body that the journal learns
+_LOOSE = 2**12  # bytes that are kept as they are: of thousands of slow streams all would be much
+_TURN = 0.001  # seconds that a plan behind its time goes on before the others have their turn
+_BODY = (Data, Events)
 
 
 class Sender:
@@ -22,12 +28,18 @@ class Sender:
     Date header.
     """
 
+    __slots__ = (
+        "_at", "_begun", "_bytes", "_chunks", "_due", "_ending", "_events", "_framing", "_head",
+        "_kept", "_loop", "_loose", "_packed", "_sent_events", "_silence", "_sizes", "_times",
+        "_turn", "_wire", "keep_alive",
+    )  # fmt: skip
+
     def __init__(self, wire: Wire, at: float) -> None:
         self.keep_alive = False  # whether the connection goes on behind the response
         self._wire = wire
         self._at = at
         self._loop = asyncio.get_running_loop()
-        self._begun = self._loop.time()
+        self._begun = self._turn = self._loop.time()
         self._due = 0.0  # seconds after the start at which the plan's pauses so far are over
         self._head: Head | None = None
         self._framing: Framing | None = None  # of a response whose head is on the wire
@@ -36,8 +48,10 @@ class Sender:
         self._chunks = 0
         self._bytes = 0
         self._silence = 0.0
-        self._writes: list[Write] = []
-        self._kept = bytearray()  # of the body, for the journal
+        self._times, self._sizes = array("d"), array("Q")  # of the writes
+        self._packed: list[bytes] = []  # of the body, for the journal
+        self._kept: list[bytes] = []  # what comes behind that
+        self._loose = 0  # bytes of it
         self._ending: Ending = "aborted"
 
     @property
@@ -59,47 +73,40 @@ class Sender:
             seconds=self._loop.time() - self._begun,
             silence=self._silence,
             ending=self._ending,
-            writes=tuple(self._writes),
-            body=bytes(self._kept),
+            writes=tuple(map(Write, self._times, self._sizes)),
+            body=b"".join([*map(zlib.decompress, self._packed), *self._kept])[:_KEPT],
         )
 
     async def send(self, plan: Plan) -> None:
         """Execute a plan. A client that leaves ends it; nothing is raised for that."""
-        self._begun = self._loop.time()
+        self._begun = self._turn = self._loop.time()
         pending: list[bytes] = []
         held = 0
         try:
-            head = await self._opened(plan)
             for step in plan:
-                if isinstance(step, Data | Events):
+                if isinstance(step, _BODY):
                     self._events += step.events
                     pending.append(data := step.bytes)
                     held += len(data)
                     if held < _JOINED:
                         continue
-                data = b"".join(pending)
-                pending, held = [], 0
+                elif isinstance(step, Head):
+                    self._head = step
+                    continue
                 if isinstance(step, Abort):
-                    if data or self.begun:
-                        await self._write(head, data)
+                    if held or self.begun:
+                        await self._write(pending, held)
                     self.abort(step.how)
                     return
-                await self._write(head, data, ends=isinstance(step, End))
+                if self._head is not None:  # until then there are only waits
+                    await self._write(pending, held, ends=isinstance(step, End))
+                    pending, held = [], 0
                 if isinstance(step, Pause):
                     await self._pause(step.seconds)
         except ConnectionError:
             self._ending = "client_left"
             if not self.begun:
                 self.abort("close")
-
-    async def _opened(self, plan: Plan) -> Head:
-        for step in plan:
-            if isinstance(step, Head):
-                self._head = step
-                return step
-            assert isinstance(step, Pause), "only a wait comes before the head"
-            await self._pause(step.seconds)
-        raise AssertionError("a plan has a head")
 
     async def _pause(self, seconds: float) -> None:
         """Wait until all pauses so far are over, counted from the start: lateness never adds up.
@@ -110,55 +117,75 @@ class Sender:
         """
         self._due += seconds
         due, before = self._begun + self._due, self._loop.time()
-        if due <= before:
+        if due > before:
+            if self._loose >= _LOOSE:
+                self._packed.append(_packed(b"".join(self._kept)))
+                self._kept, self._loose = [], 0
+            if not await self._wire.stays_until(due):
+                raise ConnectionResetError("the client left")
+        elif before - self._turn < _TURN:
+            return
+        else:
             await asyncio.sleep(0)
-        elif not await self._wire.stays_until(due):
-            raise ConnectionResetError("the client left")
-        self._silence = max(self._silence, self._loop.time() - before)
+        self._turn = self._loop.time()
+        self._silence = max(self._silence, self._turn - before)
 
-    async def _write(self, head: Head, data: bytes, *, ends: bool = False) -> None:
+    async def _write(self, pieces: list[bytes], size: int, *, ends: bool = False) -> None:
         """Write data, the head before it where that is still to come, and the body's end behind."""
         before = b""
-        if self._framing is None:
-            framed = framing(head, self._wire)
-            before = head_bytes(head, framed, self._at, http11=self._wire.http11)
-            self._framing = framed
         framed = self._framing
+        if framed is None:
+            assert self._head is not None, "a plan has a head"
+            framed = framing(self._head, self._wire)
+            before = head_bytes(self._head, framed, self._at, http11=self._wire.http11)
+            self._framing = framed
         if framed.bodiless:
-            data = b""
-        parts = max(1, len(data) // _JOINED)  # so what is not read is not copied to wait there
+            pieces, size = [], 0
+        parts = max(1, size // _JOINED)  # so what is not read is not copied to wait there
+        data = b"".join(pieces) if parts > 1 else b""
         for n in range(parts):
-            part = (
-                data if parts == 1 else data[len(data) * n // parts : len(data) * (n + 1) // parts]
-            )
-            framed_part = chunk(part) if part and framed.chunked else part
-            last = LAST_CHUNK if ends and framed.chunked and n + 1 == parts else b""
-            self._count(part)
-            await self._flush(before + framed_part + last)
+            if parts > 1:
+                pieces = [data[size * n // parts : size * (n + 1) // parts]]
+            drained = self._put(before, pieces, framed, ends=ends and n + 1 == parts)
             before = b""
+            if drained is not None:
+                await drained
         if ends:
             self._ending = "complete"
             self.keep_alive = framed.keep_alive
 
-    async def _flush(self, data: bytes) -> None:
+    def _put(
+        self, before: bytes, pieces: list[bytes], framed: Framing, *, ends: bool
+    ) -> Awaitable[None] | None:
+        """Put a part of the body on the wire; return what ends when the client has taken it."""
         transport = self._wire.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client left")
-        if data:
-            transport.write(data)
-            drained = self._wire.drained()
-            if drained is not None:
-                await drained
+        size = sum(map(len, pieces))
+        out = [before, *pieces]
+        if framed.chunked:
+            if size:
+                out = [before, b"%x\r\n" % size, *pieces, b"\r\n"]
+            if ends:
+                out.append(LAST_CHUNK)
+        if size:
+            self._count(pieces, size)
+        data = b"".join(out)
+        if not data:
+            return None
+        transport.write(data)
+        return self._wire.drained()
 
-    def _count(self, data: bytes) -> None:
-        if data:
-            self._chunks += 1
-            self._bytes += len(data)
-            self._sent_events = self._events
-            if len(self._writes) < _WRITES:
-                self._writes.append(Write(self._loop.time() - self._begun, len(data)))
-            if len(self._kept) < _KEPT:
-                self._kept += data[: _KEPT - len(self._kept)]
+    def _count(self, pieces: list[bytes], size: int) -> None:
+        if self._chunks < _WRITES:
+            self._times.append(self._loop.time() - self._begun)
+            self._sizes.append(size)
+        if self._bytes < _KEPT:
+            self._kept += pieces
+            self._loose += size
+        self._chunks += 1
+        self._bytes += size
+        self._sent_events = self._events
 
     def abort(self, how: Literal["reset", "close"]) -> None:
         """End the connection here, whatever is still to be sent."""
@@ -171,3 +198,9 @@ class Sender:
             transport.abort()
         else:
             transport.close()
+
+
+def _packed(data: bytes) -> bytes:
+    """Return events, which have nearly all in common, in little; small tables are quick to make."""
+    packer = zlib.compressobj(level=1, wbits=12, memLevel=5)
+    return packer.compress(data) + packer.flush()

@@ -93,11 +93,6 @@ def head_bytes(head: Head, framed: Framing, at: float, *, http11: bool) -> bytes
     return f"{text}\r\n\r\n".encode("latin-1")
 
 
-def chunk(data: bytes) -> bytes:
-    """Return a chunk of a body."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
 @lru_cache(maxsize=8)
 def _http_date(at: int) -> str:
     return formatdate(at, usegmt=True)
