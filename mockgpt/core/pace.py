@@ -63,19 +63,22 @@ def paced(plan: Plan, pace: Pace, draw: Draw) -> Plan:
 
     An event that has a wait of its own, as `pieces` and chunks of `raw` may, gets no other.
     """
+    rate = None if pace.tokens_per_second is UNSET else pace.tokens_per_second
+    each = 0.0 if pace.each is UNSET else seconds(pace.each)
+    wait = seconds(pace.first)
     index = 0
-    own = 0.0
+    own = False
     for step in singly(plan):
         if isinstance(step, Data):
-            wait = 0.0 if own else _wait(pace, index, step.tokens)
-            if wait and pace.jitter:
-                wait *= 1 + pace.jitter * (2 * draw(f"jitter {index}") - 1)
-            if wait:
-                yield Pause(wait)
+            if index and rate is not None:
+                wait = step.tokens / rate
+            if wait and not own:
+                varied = pace.jitter and pace.jitter * (2 * draw(f"jitter {index}") - 1)
+                yield Pause(wait * (1 + varied))
             index += 1
-            own = 0.0
+            wait, own = each, False
         elif isinstance(step, Pause):
-            own += step.seconds
+            own = own or step.seconds > 0
         yield step
 
 
@@ -89,11 +92,3 @@ def hurried(plan: Plan, speed: float) -> Plan:
     """Divide every wait of a plan."""
     for step in plan:
         yield Pause(step.seconds / speed) if isinstance(step, Pause) else step
-
-
-def _wait(pace: Pace, index: int, tokens: int) -> float:
-    if index == 0:
-        return seconds(pace.first)
-    if pace.tokens_per_second is not UNSET:
-        return tokens / pace.tokens_per_second
-    return 0.0 if pace.each is UNSET else seconds(pace.each)

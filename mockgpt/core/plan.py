@@ -20,7 +20,7 @@ Bytes = bytes  # where a field has that name
 FOR_EVER = float("inf")  # seconds: nothing more comes, and the connection stays open
 
 
-class Head(Struct, frozen=True):
+class Head(Struct, frozen=True, gc=False):
     """Status and headers; `length` in bytes, or None for a body of unknown length (a stream)."""
 
     status: int
@@ -28,7 +28,7 @@ class Head(Struct, frozen=True):
     length: int | None = None
 
 
-class Data(Struct, frozen=True):
+class Data(Struct, frozen=True, gc=False):
     """Bytes of the body. In a stream of events: exactly one event, and what it is.
 
     `tokens` are the completion tokens that it carries.
@@ -44,7 +44,7 @@ class Data(Struct, frozen=True):
         return int(self.mark != "")
 
 
-class Events(Struct, frozen=True):
+class Events(Struct, frozen=True, gc=False):
     """Pieces of text, each an event, that nothing waits between: so many cost little more than one.
 
     All begin and end with the same bytes. Each carries so many `tokens`; None: each one.
@@ -71,17 +71,17 @@ class Events(Struct, frozen=True):
             yield Data(self.before + text + self.after, "piece", tokens)
 
 
-class Pause(Struct, frozen=True):
+class Pause(Struct, frozen=True, gc=False):
     """Nothing for so many seconds; what came before is on the wire by then."""
 
     seconds: float
 
 
-class End(Struct, frozen=True):
+class End(Struct, frozen=True, gc=False):
     """The body is complete."""
 
 
-class Abort(Struct, frozen=True):
+class Abort(Struct, frozen=True, gc=False):
     """The connection ends here: by a TCP reset, or by a plain close before the body is complete.
 
     Directly behind the head it ends before that: a `Pause` between them sends the head.

@@ -5,7 +5,8 @@ import socket
 import struct
 import zlib
 from array import array
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from itertools import pairwise
 from typing import Literal
 
 from mockgpt.core.exchange import Ending, Sent, Write
@@ -17,6 +18,8 @@ _WRITES, _KEPT = 1_000, 2**16  # writes and bytes of a body that the journal lea
 _LOOSE = 2**12  # bytes that are kept as they are: of thousands of slow streams all would be much
 _TURN = 0.001  # seconds that a plan behind its time goes on before the others have their turn
 _BODY = (Data, Events)
+
+Pieces = Sequence[bytes | memoryview]
 
 
 class Sender:
@@ -50,7 +53,7 @@ class Sender:
         self._silence = 0.0
         self._times, self._sizes = array("d"), array("Q")  # of the writes
         self._packed: list[bytes] = []  # of the body, for the journal
-        self._kept: list[bytes] = []  # what comes behind that
+        self._kept: list[bytes | memoryview] = []  # what comes behind that
         self._loose = 0  # bytes of it
         self._ending: Ending = "aborted"
 
@@ -93,42 +96,47 @@ class Sender:
                 elif isinstance(step, Head):
                     self._head = step
                     continue
-                if isinstance(step, Abort):
-                    if held or self.begun:
-                        await self._write(pending, held)
-                    self.abort(step.how)
-                    return
-                if self._head is not None:  # until then there are only waits
+                if self._head is not None and (
+                    held or self.begun or not isinstance(step, Abort)
+                ):
                     await self._write(pending, held, ends=isinstance(step, End))
                     pending, held = [], 0
                 if isinstance(step, Pause):
-                    await self._pause(step.seconds)
+                    waiting = self._pause(step.seconds)
+                    if waiting is not None:
+                        await waiting
+                elif isinstance(step, Abort):
+                    self.abort(step.how)
         except ConnectionError:
             self._ending = "client_left"
-            if not self.begun:
-                self.abort("close")
+            self.abort("close")
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait until all pauses so far are over, counted from the start: lateness never adds up.
+    def _pause(self, seconds: float) -> Awaitable[None] | None:
+        """Return what waits until all pauses so far are over, counted from the start.
+
+        So lateness never adds up. None: they are, and others have had their turn not long ago.
+        """
+        self._due += seconds
+        due, now = self._begun + self._due, self._loop.time()
+        return None if due <= now < self._turn + _TURN else self._wait(due, now)
+
+    async def _wait(self, due: float, now: float) -> None:
+        """Wait until that time of the loop; at least, let others have their turn.
 
         All streams wait in one heap, the loop's own, for the time at which their next chunk is due.
         Raises ConnectionError for a client that leaves meanwhile. One that only half-closed looks
         the same; it gets whole what has no pauses.
         """
-        self._due += seconds
-        due, before = self._begun + self._due, self._loop.time()
-        if due > before:
+        if due <= now:
+            await asyncio.sleep(0)
+        else:
             if self._loose >= _LOOSE:
                 self._packed.append(_packed(b"".join(self._kept)))
                 self._kept, self._loose = [], 0
             if not await self._wire.stays_until(due):
                 raise ConnectionResetError("the client left")
-        elif before - self._turn < _TURN:
-            return
-        else:
-            await asyncio.sleep(0)
         self._turn = self._loop.time()
-        self._silence = max(self._silence, self._turn - before)
+        self._silence = max(self._silence, self._turn - now)
 
     async def _write(self, pieces: list[bytes], size: int, *, ends: bool = False) -> None:
         """Write data, the head before it where that is still to come, and the body's end behind."""
@@ -141,12 +149,9 @@ class Sender:
             self._framing = framed
         if framed.bodiless:
             pieces, size = [], 0
-        parts = max(1, size // _JOINED)  # so what is not read is not copied to wait there
-        data = b"".join(pieces) if parts > 1 else b""
-        for n in range(parts):
-            if parts > 1:
-                pieces = [data[size * n // parts : size * (n + 1) // parts]]
-            drained = self._put(before, pieces, framed, ends=ends and n + 1 == parts)
+        portions = [pieces] if size < 2 * _JOINED else _portions(b"".join(pieces))
+        for portion in portions:
+            drained = self._put(before, portion, framed, ends=ends and portion is portions[-1])
             before = b""
             if drained is not None:
                 await drained
@@ -155,9 +160,9 @@ class Sender:
             self.keep_alive = framed.keep_alive
 
     def _put(
-        self, before: bytes, pieces: list[bytes], framed: Framing, *, ends: bool
+        self, before: bytes, pieces: Pieces, framed: Framing, *, ends: bool
     ) -> Awaitable[None] | None:
-        """Put a part of the body on the wire; return what ends when the client has taken it."""
+        """Put some of the body on the wire; return what ends when the client has taken it."""
         transport = self._wire.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client left")
@@ -168,15 +173,15 @@ class Sender:
                 out = [before, b"%x\r\n" % size, *pieces, b"\r\n"]
             if ends:
                 out.append(LAST_CHUNK)
-        if size:
-            self._count(pieces, size)
         data = b"".join(out)
         if not data:
             return None
         transport.write(data)
+        if size:
+            self._count(pieces, size)
         return self._wire.drained()
 
-    def _count(self, pieces: list[bytes], size: int) -> None:
+    def _count(self, pieces: Pieces, size: int) -> None:
         if self._chunks < _WRITES:
             self._times.append(self._loop.time() - self._begun)
             self._sizes.append(size)
@@ -198,6 +203,13 @@ class Sender:
             transport.abort()
         else:
             transport.close()
+
+
+def _portions(data: bytes) -> list[list[memoryview]]:
+    """Divide what is much, so that what is not read is not copied to wait there."""
+    parts = len(data) // _JOINED
+    cuts = [len(data) * n // parts for n in range(parts + 1)]
+    return [[memoryview(data)[start:end]] for start, end in pairwise(cuts)]
 
 
 def _packed(data: bytes) -> bytes:
