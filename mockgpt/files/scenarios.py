@@ -1,7 +1,6 @@
 """Scenarios, from shipped names, paths and values: several become one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
 from itertools import count
 from os import PathLike, fspath
 from pathlib import Path
@@ -15,7 +14,6 @@ from msgspec.structs import fields, replace
 from mockgpt.core.counting import counted
 from mockgpt.core.entry import Place, path_of
 from mockgpt.core.limits import Limits
-from mockgpt.core.lint import lint
 from mockgpt.core.replies import Defaults
 from mockgpt.core.scenario import Loaded, Scenario, entries_of, numbered
 from mockgpt.core.scenario_problems import file_problems, problems
@@ -32,10 +30,7 @@ from mockgpt.files.documents import (
 from mockgpt.files.texts import Reading, with_texts
 
 # In a wheel scenarios stand inside the package, in a checkout beside it.
-_SHIPPED = (
-    Path(str(files("mockgpt"))) / "scenarios",
-    Path(str(files("mockgpt"))).parent / "scenarios",
-)
+_SHIPPED = tuple(folder / "scenarios" for folder in Path(__file__).parents[1:3])
 
 _WIDTH = 1_000_000  # of a line: texts are not folded
 
@@ -167,6 +162,8 @@ def _places(document: Document, scenario: Scenario) -> dict[Place, str]:
 
 def complaints_of(source: str, service: Service) -> tuple[Complaint, ...]:
     """Return what is wrong with a scenario file, or else what in it cannot be meant, by its lines."""
+    from mockgpt.core.lint import lint  # servers do without
+
     try:
         document, scenario, _ = _read(source, service)
         for one in lint(scenario, service):

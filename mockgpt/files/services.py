@@ -4,7 +4,7 @@ import re
 import string
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import get_args
 
 from msgspec.structs import replace
@@ -30,8 +30,8 @@ def load_service(name: str) -> Service:
 @lru_cache(maxsize=8)
 def _shipped(name: str) -> Service:
     """Load a shipped service once: what is in the package does not change while a process runs."""
-    folder = files("mockgpt") / "services"
-    known = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir())
+    folder = Path(__file__).parents[1] / "services"
+    known = sorted(path.stem for path in folder.iterdir())
     if name not in known:
         wanted = f"a service's name ({', '.join(known)}) or a path to a .yaml file"
         raise ScenarioError(Complaint(f"expected {wanted}, found '{name}'"))

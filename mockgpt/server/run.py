@@ -97,7 +97,8 @@ def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
 
     One that is `shared` leaves room for others of this user on the same port.
     """
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    name = host.encode() if host.isascii() else host  # for text Python loads its tables of IDNA
+    family, _, _, _, address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
     listener = socket.create_server(address, family=family, backlog=_BACKLOG, reuse_port=shared)
     return _Listener(fileno=listener.detach())
 
