@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mockgpt.cli.child import Ended, execute
+from mockgpt.cli.lean import lean
 from mockgpt.cli.options import Code, Host, Seconds, Unusable, option, server_options
 from mockgpt.core.engine import DEFAULT
 from mockgpt.core.outcome import exit_code, judged, summary
@@ -97,10 +98,11 @@ def command(
         raise click.UsageError(
             "expected a command after --, found none; add it: mockgpt run SCENARIO -- npm test"
         )
-    from mockgpt.sessions import key_of  # aiohttp takes long to import
-
     witness = _isolated() if offline else None  # before there are threads
-    handler = _handler(scenarios, session, api_keys=list(api_key), **options)
+    with lean():  # aiohttp takes longer to import than the rest of the command line together
+        from mockgpt.sessions import key_of
+
+        handler = _handler(scenarios, session, api_keys=list(api_key), **options)
     key = api_key[0] if api_key else key_of(session)
     ended = _run(
         program, timeout, handler, session=session, key=key, hosts=intercept, witness=witness
@@ -147,7 +149,6 @@ def _written(
 
 def _handler(scenarios: tuple[str, ...], session: str, **options: Any) -> "Handler":
     """Return what answers by these scenarios, with the session begun that is pointed to."""
-    # aiohttp takes longer to import than the rest of the command line together.
     from mockgpt.files.documents import ScenarioError
     from mockgpt.files.exact import ExactTokensUnavailable
     from mockgpt.mock import build

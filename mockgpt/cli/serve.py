@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mockgpt import __version__
+from mockgpt.cli.lean import lean
 from mockgpt.cli.options import Listen, Unusable, option, server_options
 from mockgpt.cli.secure import secured
 from mockgpt.cli.workers import begin, check_system, supervise, whole
@@ -75,12 +76,6 @@ def command(
     Without a scenario, here or in MOCKGPT_SCENARIO, every answer is filler: deterministic prose and
     vectors.
     """
-    # aiohttp takes longer to import than the rest of the command line together.
-    from mockgpt.files.scenarios import load_scenarios
-    from mockgpt.files.watch import Watch
-    from mockgpt.server.run import bind_all, is_exposed, url_of
-    from mockgpt.sessions import API_KEY
-
     if watch and not scenarios:
         raise click.UsageError(
             "expected a scenario to --watch, found none; name it: serve --watch SCENARIO"
@@ -93,13 +88,19 @@ def command(
                 raise click.UsageError(
                     f"expected one process for {name}, found --workers {workers}; leave one out"
                 )
-    handler = built(
-        scenarios,
-        alone=alone,
-        api_keys=api_key,
-        observer=None if quiet else print_exchange if alone else print_whole,
-        **options,
-    )
+    with lean():  # aiohttp takes longer to import than the rest of the command line together
+        from mockgpt.files.scenarios import load_scenarios
+        from mockgpt.files.watch import Watch
+        from mockgpt.server.run import bind_all, is_exposed, url_of
+        from mockgpt.sessions import API_KEY
+
+        handler = built(
+            scenarios,
+            alone=alone,
+            api_keys=api_key,
+            observer=None if quiet else print_exchange if alone else print_whole,
+            **options,
+        )
     engine = handler.engine
 
     def load() -> Loaded:
