@@ -4,12 +4,14 @@ Pauses are relative; whoever executes them adds them up from the start, so laten
 """
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import replace
 
 from mockgpt.core.entry import Entry
-from mockgpt.core.plan import Data, Pause, Plan, singly
+from mockgpt.core.plan import Data, Events, Pause, Plan
 
 Duration = (
     Annotated[float, Meta(ge=0, le=1_000_000_000, description="seconds")]
@@ -50,6 +52,7 @@ class Pace(Entry, frozen=True, kw_only=True):
     ] = "token"
 
 
+@lru_cache(maxsize=256)
 def seconds(duration: Duration) -> float:
     """Return a duration in seconds."""
     if not isinstance(duration, str):
@@ -63,23 +66,28 @@ def paced(plan: Plan, pace: Pace, draw: Draw) -> Plan:
 
     An event that has a wait of its own, as `pieces` and chunks of `raw` may, gets no other.
     """
-    rate = None if pace.tokens_per_second is UNSET else pace.tokens_per_second
-    each = 0.0 if pace.each is UNSET else seconds(pace.each)
-    wait = seconds(pace.first)
     index = 0
-    own = False
-    for step in singly(plan):
-        if isinstance(step, Data):
-            if index and rate is not None:
-                wait = step.tokens / rate
-            if wait and not own:
-                varied = pace.jitter and pace.jitter * (2 * draw(f"jitter {index}") - 1)
-                yield Pause(wait * (1 + varied))
-            index += 1
-            wait, own = each, False
-        elif isinstance(step, Pause):
-            own = own or step.seconds > 0
-        yield step
+    own = 0.0
+    for step in plan:
+        match step:
+            case Data():
+                wait = 0.0 if own else _wait(pace, draw, index, step.tokens)
+                if wait:
+                    yield Pause(wait)
+                yield step
+                index, own = index + 1, 0.0
+            case Events():
+                tokens = step.tokens or [1] * step.events
+                waits = [_wait(pace, draw, n, number) for n, number in enumerate(tokens, index)]
+                if own:
+                    waits[0] = 0.0
+                yield replace(step, waits=tuple(waits) if any(waits) else None)
+                index, own = index + step.events, 0.0
+            case Pause():
+                own += step.seconds
+                yield step
+            case _:
+                yield step
 
 
 def pace_problems(pace: Pace | UnsetType) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -91,4 +99,22 @@ def pace_problems(pace: Pace | UnsetType) -> Iterator[tuple[tuple[str, ...], str
 def hurried(plan: Plan, speed: float) -> Plan:
     """Divide every wait of a plan."""
     for step in plan:
-        yield Pause(step.seconds / speed) if isinstance(step, Pause) else step
+        if isinstance(step, Pause):
+            yield Pause(step.seconds / speed)
+        elif isinstance(step, Events) and step.waits is not None:
+            yield replace(step, waits=tuple([wait / speed for wait in step.waits]))
+        else:
+            yield step
+
+
+def _wait(pace: Pace, draw: Draw, index: int, tokens: int) -> float:
+    """Return the seconds before an event, counted from 0."""
+    if index == 0:
+        wait = seconds(pace.first)
+    elif pace.tokens_per_second is not UNSET:
+        wait = tokens / pace.tokens_per_second
+    else:
+        wait = 0.0 if pace.each is UNSET else seconds(pace.each)
+    if not (wait and pace.jitter):
+        return wait
+    return wait * (1 + pace.jitter * (2 * draw(f"jitter {index}") - 1))

@@ -45,15 +45,17 @@ class Data(Struct, frozen=True, gc=False):
 
 
 class Events(Struct, frozen=True, gc=False):
-    """Pieces of text, each an event, that nothing waits between: so many cost little more than one.
+    """Pieces of text, each an event: so many cost little more than one.
 
-    All begin and end with the same bytes. Each carries so many `tokens`; None: each one.
+    All begin and end with the same bytes. Each carries so many `tokens` (None: each one), and
+    before each is a pause of so many seconds (None: nothing waits).
     """
 
     before: Bytes
     texts: tuple[Bytes, ...]
     after: Bytes
     tokens: tuple[int, ...] | None = None
+    waits: tuple[float, ...] | None = None
 
     @property
     def bytes(self) -> Bytes:
@@ -65,9 +67,12 @@ class Events(Struct, frozen=True, gc=False):
         """How many events they are."""
         return len(self.texts)
 
-    def each(self) -> Iterator[Data]:
+    def each(self) -> Iterator["Data | Pause"]:
         """Yield them one by one."""
-        for text, tokens in zip(self.texts, self.tokens or repeat(1), strict=False):
+        every = zip(self.texts, self.tokens or repeat(1), self.waits or repeat(0.0), strict=False)
+        for text, tokens, wait in every:
+            if wait:
+                yield Pause(wait)
             yield Data(self.before + text + self.after, "piece", tokens)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import closing
 
 from mockgpt.core.exchange import Exchange
-from mockgpt.core.plan import Head, Pause, Plan, Step
+from mockgpt.core.plan import Head, Pause, Plan, Step, singly
 from mockgpt.core.playing import UNSCRIPTED
 from mockgpt.core.session import Outcome
 from mockgpt.server.send import Sender
@@ -99,7 +99,7 @@ class Metrics:
         begun = due = now()
         streams = False
         try:
-            for step in plan:
+            for step in singly(plan):  # every wait is looked at
                 if isinstance(step, Head) and step.length is None:
                     streams = True
                     self._open.labels(endpoint).inc()

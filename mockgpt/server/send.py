@@ -5,21 +5,17 @@ import socket
 import struct
 import zlib
 from array import array
-from collections.abc import Awaitable, Sequence
-from itertools import pairwise
+from collections.abc import Awaitable
 from typing import Literal
 
 from mockgpt.core.exchange import Ending, Sent, Write
-from mockgpt.core.plan import Abort, Data, End, Events, Head, Pause, Plan
+from mockgpt.core.plan import Abort, Data, End, Events, Head, Pause, Plan, Step
 from mockgpt.server.wire import LAST_CHUNK, Framing, Wire, framing, head_bytes
 
 _JOINED = 2**16  # bytes, asyncio's high-water mark: so much is written at once, and the next waits
 _WRITES, _KEPT = 1_000, 2**16  # writes and bytes of a body that the journal learns
 _LOOSE = 2**12  # bytes that are kept as they are: of thousands of slow streams all would be much
 _TURN = 0.001  # seconds that a plan behind its time goes on before the others have their turn
-_BODY = (Data, Events)
-
-Pieces = Sequence[bytes | memoryview]
 
 
 class Sender:
@@ -33,7 +29,7 @@ class Sender:
 
     __slots__ = (
         "_at", "_begun", "_bytes", "_chunks", "_due", "_ending", "_events", "_framing", "_head",
-        "_kept", "_loop", "_loose", "_packed", "_sent_events", "_silence", "_sizes", "_times",
+        "_kept", "_loop", "_loose", "_packed", "_pending", "_sent_events", "_silence", "_size", "_sizes", "_times",
         "_turn", "_wire", "keep_alive",
     )  # fmt: skip
 
@@ -46,6 +42,8 @@ class Sender:
         self._due = 0.0  # seconds after the start at which the plan's pauses so far are over
         self._head: Head | None = None
         self._framing: Framing | None = None  # of a response whose head is on the wire
+        self._pending: list[bytes] = []  # of the body, to be written in one
+        self._size = 0  # bytes of it
         self._events = 0  # of the plan so far, and those of them that were written
         self._sent_events = 0
         self._chunks = 0
@@ -53,7 +51,7 @@ class Sender:
         self._silence = 0.0
         self._times, self._sizes = array("d"), array("Q")  # of the writes
         self._packed: list[bytes] = []  # of the body, for the journal
-        self._kept: list[bytes | memoryview] = []  # what comes behind that
+        self._kept: list[bytes] = []  # what comes behind that
         self._loose = 0  # bytes of it
         self._ending: Ending = "aborted"
 
@@ -83,51 +81,86 @@ class Sender:
     async def send(self, plan: Plan) -> None:
         """Execute a plan. A client that leaves ends it; nothing is raised for that."""
         self._begun = self._turn = self._loop.time()
-        pending: list[bytes] = []
-        held = 0
         try:
             for step in plan:
-                if isinstance(step, _BODY):
-                    self._events += step.events
-                    pending.append(data := step.bytes)
-                    held += len(data)
-                    if held < _JOINED:
-                        continue
-                elif isinstance(step, Head):
-                    self._head = step
-                    continue
-                if self._head is not None and (
-                    held or self.begun or not isinstance(step, Abort)
-                ):
-                    await self._write(pending, held, ends=isinstance(step, End))
-                    pending, held = [], 0
-                if isinstance(step, Pause):
-                    waiting = self._pause(step.seconds)
-                    if waiting is not None:
-                        await waiting
-                elif isinstance(step, Abort):
-                    self.abort(step.how)
+                waiting = self._step(step)
+                if waiting is not None:
+                    await waiting
         except ConnectionError:
             self._ending = "client_left"
             self.abort("close")
 
-    def _pause(self, seconds: float) -> Awaitable[None] | None:
-        """Return what waits until all pauses so far are over, counted from the start.
+    def _step(self, step: Step) -> Awaitable[None] | None:
+        """Execute a step; return what is to be waited for before the next."""
+        match step:
+            case Events(waits=tuple()):
+                return self._timed(step)
+            case Data() | Events():
+                self._hold(step.bytes, step.events)
+                return self._write() if self._size >= _JOINED else None
+            case Pause():
+                return self._pause(step.seconds)
+            case Head():
+                self._head = step
+                return None
+            case End():
+                return self._end()
+            case Abort():
+                return self._abort(step)
 
-        So lateness never adds up. None: they are, and others have had their turn not long ago.
+    async def _timed(self, events: Events) -> None:
+        assert events.waits is not None, "else they are one piece"
+        for text, wait in zip(events.texts, events.waits, strict=True):
+            if wait or self._size >= _JOINED:
+                waiting = self._pause(wait)
+                if waiting is not None:
+                    await waiting
+            self._hold(events.before + text + events.after, 1)
+
+    async def _end(self) -> None:
+        waiting = self._write(ends=True)
+        if waiting is not None:
+            await waiting
+        assert self._framing is not None, "a plan has a head"
+        self.keep_alive = self._framing.keep_alive
+        self._ending = "complete"
+
+    async def _abort(self, step: Abort) -> None:
+        if self._size or self.begun:
+            waiting = self._write()
+            if waiting is not None:
+                await waiting
+        self.abort(step.how)
+
+    def _hold(self, data: bytes, events: int) -> None:
+        self._pending.append(data)
+        self._size += len(data)
+        self._events += events
+
+    def _pause(self, seconds: float) -> Awaitable[None] | None:
+        """Write what is held; return what waits until all pauses so far are over.
+
+        They are counted from the start, so lateness never adds up. None: they are over, and others
+        have had their turn not long ago.
         """
+        writing = self._write()
         self._due += seconds
         due, now = self._begun + self._due, self._loop.time()
-        return None if due <= now < self._turn + _TURN else self._wait(due, now)
+        if writing is None and due <= now < self._turn + _TURN:
+            return None
+        return self._wait(due, writing)
 
-    async def _wait(self, due: float, now: float) -> None:
+    async def _wait(self, due: float, writing: Awaitable[None] | None) -> None:
         """Wait until that time of the loop; at least, let others have their turn.
 
         All streams wait in one heap, the loop's own, for the time at which their next chunk is due.
         Raises ConnectionError for a client that leaves meanwhile. One that only half-closed looks
         the same; it gets whole what has no pauses.
         """
-        if due <= now:
+        if writing is not None:
+            await writing
+        before = self._loop.time()
+        if due <= before:
             await asyncio.sleep(0)
         else:
             if self._loose >= _LOOSE:
@@ -136,37 +169,46 @@ class Sender:
             if not await self._wire.stays_until(due):
                 raise ConnectionResetError("the client left")
         self._turn = self._loop.time()
-        self._silence = max(self._silence, self._turn - now)
+        self._silence = max(self._silence, self._turn - before)
 
-    async def _write(self, pieces: list[bytes], size: int, *, ends: bool = False) -> None:
-        """Write data, the head before it where that is still to come, and the body's end behind."""
+    def _write(self, *, ends: bool = False) -> Awaitable[None] | None:
+        """Write what is held, the head before it where that is still to come, and the body's end.
+
+        Returns what ends when the client has taken it. Before there is a head nothing is held.
+        """
+        head, framed = self._head, self._framing
+        if head is None:
+            return None
+        pieces, size = self._pending, self._size
+        self._pending, self._size = [], 0
         before = b""
-        framed = self._framing
         if framed is None:
-            assert self._head is not None, "a plan has a head"
-            framed = framing(self._head, self._wire)
-            before = head_bytes(self._head, framed, self._at, http11=self._wire.http11)
+            framed = framing(head, self._wire)
+            before = head_bytes(head, framed, self._at, http11=self._wire.http11)
             self._framing = framed
         if framed.bodiless:
             pieces, size = [], 0
-        portions = [pieces] if size < 2 * _JOINED else _portions(b"".join(pieces))
-        for portion in portions:
-            drained = self._put(before, portion, framed, ends=ends and portion is portions[-1])
+        if size >= 2 * _JOINED:
+            return self._write_in_parts(before, b"".join(pieces), ends=ends)
+        return self._put(before, pieces, size, ends=ends)
+
+    async def _write_in_parts(self, before: bytes, data: bytes, *, ends: bool) -> None:
+        """Write what is much: so what is not read is not copied to wait there."""
+        parts, size = len(data) // _JOINED, len(data)
+        for n in range(parts):
+            part = data[size * n // parts : size * (n + 1) // parts]
+            drained = self._put(before, [part], len(part), ends=ends and n + 1 == parts)
             before = b""
             if drained is not None:
                 await drained
-        if ends:
-            self._ending = "complete"
-            self.keep_alive = framed.keep_alive
 
     def _put(
-        self, before: bytes, pieces: Pieces, framed: Framing, *, ends: bool
+        self, before: bytes, pieces: list[bytes], size: int, *, ends: bool
     ) -> Awaitable[None] | None:
-        """Put some of the body on the wire; return what ends when the client has taken it."""
-        transport = self._wire.transport
+        framed, transport = self._framing, self._wire.transport
+        assert framed is not None, "the head is written first"
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client left")
-        size = sum(map(len, pieces))
         out = [before, *pieces]
         if framed.chunked:
             if size:
@@ -181,7 +223,7 @@ class Sender:
             self._count(pieces, size)
         return self._wire.drained()
 
-    def _count(self, pieces: Pieces, size: int) -> None:
+    def _count(self, pieces: list[bytes], size: int) -> None:
         if self._chunks < _WRITES:
             self._times.append(self._loop.time() - self._begun)
             self._sizes.append(size)
@@ -203,13 +245,6 @@ class Sender:
             transport.abort()
         else:
             transport.close()
-
-
-def _portions(data: bytes) -> list[list[memoryview]]:
-    """Divide what is much, so that what is not read is not copied to wait there."""
-    parts = len(data) // _JOINED
-    cuts = [len(data) * n // parts for n in range(parts + 1)]
-    return [[memoryview(data)[start:end]] for start, end in pairwise(cuts)]
 
 
 def _packed(data: bytes) -> bytes:

@@ -33,7 +33,7 @@ from mockgpt.core.faults import (
     TruncateBody,
 )  # fmt: skip
 from mockgpt.core.injection import Occasion, faulty
-from mockgpt.core.pace import Pace, paced, seconds
+from mockgpt.core.pace import Pace, hurried, paced, seconds
 from mockgpt.core.plan import (
     FOR_EVER,
     Abort,
@@ -428,9 +428,16 @@ def test_a_pace_is_pauses_between_events(pace, waits):
     assert data(steps) == ALL
 
 
-def test_events_that_are_one_step_are_paced_singly():
-    pace = Pace(first=3, tokens_per_second=2)
-    one, other = (list(paced(stream(TYPE, given), pace, drawing())) for given in (TOGETHER, EVENTS))
+@pytest.mark.parametrize(
+    "pace",
+    [Pace(first=3), Pace(each=2), Pace(tokens_per_second=2, jitter=0.5), Pace(first=1, each=1)],
+)
+@pytest.mark.parametrize("before", [[], [Pause(5)], [EVENTS[0], Pause(5)]])
+def test_events_that_are_one_step_are_paced_singly(pace, before):
+    one, other = (
+        list(singly(hurried(paced(stream(TYPE, [*before, *given]), pace, drawing()), 4)))
+        for given in (TOGETHER[1:], EVENTS[1:])
+    )
     assert one == other
 
 

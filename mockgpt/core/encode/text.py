@@ -68,7 +68,7 @@ def events(
 
 
 # Events, and the seconds before them.
-Turn = tuple[Data | Events, float]
+Turn = tuple[Data | Events | Pause, float]
 
 
 def _choice(form: Form, index: int, choice: Spoken, before: bytes) -> Iterator[Turn]:
