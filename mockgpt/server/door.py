@@ -97,6 +97,16 @@ class FrontDoor(Connection):
         self._busy = False
         self._answering: asyncio.Task[bool] | None = None  # of an answer that had to wait
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self._way.transport = self._wire
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End."""
+        self._way.transport = None
+        super().connection_lost(exc)
+
     def data_received(self, data: bytes) -> None:
         """Answer what is whole and plain; hand the rest to aiohttp."""
         if not self._plain:
@@ -194,10 +204,7 @@ class _Way:
     def __init__(self, door: FrontDoor) -> None:
         self._door = door
         self.keep_alive = True
-
-    @property
-    def transport(self) -> asyncio.Transport | None:
-        return self._door.transport
+        self.transport: asyncio.Transport | None = None
 
     def drained(self) -> Awaitable[None] | None:
         return self._door._drain_helper() if self._door._paused else None  # noqa: SLF001 - its own

@@ -110,12 +110,13 @@ class Sender:
 
     async def _timed(self, events: Events) -> None:
         assert events.waits is not None, "else they are one piece"
+        begin, end = events.before, events.after
         for text, wait in zip(events.texts, events.waits, strict=True):
             if wait or self._size >= _JOINED:
                 waiting = self._pause(wait)
                 if waiting is not None:
                     await waiting
-            self._hold(events.before + text + events.after, 1)
+            self._hold(begin + text + end, 1)
 
     async def _end(self) -> None:
         waiting = self._write(ends=True)
@@ -176,63 +177,51 @@ class Sender:
 
         Returns what ends when the client has taken it. Before there is a head nothing is held.
         """
-        head, framed = self._head, self._framing
-        if head is None:
+        if self._head is None:
             return None
-        pieces, size = self._pending, self._size
-        self._pending, self._size = [], 0
+        if self._size >= 2 * _JOINED:
+            return self._write_in_parts(ends=ends)
         before = b""
+        framed = self._framing
         if framed is None:
-            framed = framing(head, self._wire)
-            before = head_bytes(head, framed, self._at, http11=self._wire.http11)
+            framed = framing(self._head, self._wire)
+            before = head_bytes(self._head, framed, self._at, http11=self._wire.http11)
             self._framing = framed
-        if framed.bodiless:
-            pieces, size = [], 0
-        if size >= 2 * _JOINED:
-            return self._write_in_parts(before, b"".join(pieces), ends=ends)
-        return self._put(before, pieces, size, ends=ends)
-
-    async def _write_in_parts(self, before: bytes, data: bytes, *, ends: bool) -> None:
-        """Write what is much: so what is not read is not copied to wait there."""
-        parts, size = len(data) // _JOINED, len(data)
-        for n in range(parts):
-            part = data[size * n // parts : size * (n + 1) // parts]
-            drained = self._put(before, [part], len(part), ends=ends and n + 1 == parts)
-            before = b""
-            if drained is not None:
-                await drained
-
-    def _put(
-        self, before: bytes, pieces: list[bytes], size: int, *, ends: bool
-    ) -> Awaitable[None] | None:
-        framed, transport = self._framing, self._wire.transport
-        assert framed is not None, "the head is written first"
+        pieces, size = ([], 0) if framed.bodiless else (self._pending, self._size)
+        self._pending, self._size = [], 0
+        transport = self._wire.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client left")
-        out = [before, *pieces]
-        if framed.chunked:
-            if size:
-                out = [before, b"%x\r\n" % size, *pieces, b"\r\n"]
-            if ends:
-                out.append(LAST_CHUNK)
-        data = b"".join(out)
+        if not framed.chunked:
+            data = b"".join([before, *pieces])
+        else:
+            chunk = (b"%x\r\n" % size, *pieces, b"\r\n") if size else ()
+            data = b"".join([before, *chunk, LAST_CHUNK if ends else b""])
         if not data:
             return None
         transport.write(data)
         if size:
-            self._count(pieces, size)
+            if self._chunks < _WRITES:
+                self._times.append(self._loop.time() - self._begun)
+                self._sizes.append(size)
+            if self._bytes < _KEPT:
+                self._kept += pieces
+                self._loose += size
+            self._chunks += 1
+            self._bytes += size
+            self._sent_events = self._events
         return self._wire.drained()
 
-    def _count(self, pieces: list[bytes], size: int) -> None:
-        if self._chunks < _WRITES:
-            self._times.append(self._loop.time() - self._begun)
-            self._sizes.append(size)
-        if self._bytes < _KEPT:
-            self._kept += pieces
-            self._loose += size
-        self._chunks += 1
-        self._bytes += size
-        self._sent_events = self._events
+    async def _write_in_parts(self, *, ends: bool) -> None:
+        """Write what is much: so what is not read is not copied to wait there."""
+        data = b"".join(self._pending)
+        parts = len(data) // _JOINED
+        for n in range(parts):
+            part = data[len(data) * n // parts : len(data) * (n + 1) // parts]
+            self._pending, self._size = [part], len(part)
+            waiting = self._write(ends=ends and n + 1 == parts)
+            if waiting is not None:
+                await waiting
 
     def abort(self, how: Literal["reset", "close"]) -> None:
         """End the connection here, whatever is still to be sent."""
