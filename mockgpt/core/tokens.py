@@ -109,31 +109,31 @@ def _pattern(*, plain: bool) -> re.Pattern[str]:
 
 @cache
 def _tables() -> _Tables:
-    known = {chr(byte) for byte in range(256)}
-    known.update(_white_space())
+    known = {*map(chr, range(256)), *_white_space()}
     known.update(str(number).zfill(digits) for digits in (2, 3) for number in range(10**digits))
-    signs = map("".join, product(punctuation, repeat=2))
-    known.update(compress(signs, _unpacked(token_tables.SIGNS)))
+    signs = _unpacked(token_tables.SIGNS)
+    known.update(compress(map("".join, product(punctuation, repeat=2)), signs))
     known.update(_bytes(chr(code)) for code in _rising(token_tables.CHARACTERS))
     known.update(_front_coded(token_tables.OTHERS, 0xF8))
-    forms = _unpacked(token_tables.FORMS)
-    for stem, mask in zip(_front_coded(token_tables.STEMS, 0x80), forms, strict=True):
-        spelled = (stem, stem[0].upper() + stem[1:], stem.upper())
-        known.update(
-            (" " if form & 1 else "") + spelled[form >> 1] for form in range(6) if mask >> form & 1
-        )
+    stems, forms = [*_front_coded(token_tables.STEMS, 0x80)], _unpacked(token_tables.FORMS)
+    spellings = (str, lambda stem: stem[0].upper() + stem[1:], str.upper)
+    for form in range(6):
+        chosen = compress(stems, [mask & 1 << form for mask in forms])
+        known.update(" " * (form & 1) + word for word in map(spellings[form >> 1], chosen))
     return _Tables(frozenset(known), _lengths(known), _unpacked(token_tables.WEIGHTS))
 
 
 def _lengths(known: AbstractSet[str]) -> dict[str, tuple[int, ...]]:
-    lengths: dict[str, set[int]] = {}
+    masks: dict[str, int] = {}  # a bit a length: sets of them would take megabytes
     for token in known:
         if len(token) > 1:
-            lengths.setdefault(token[:3], set()).add(len(token))
-    for start, found in lengths.items():
-        if start[:2] in known:
-            found.add(2)
-    return {start: tuple(sorted(found, reverse=True)) for start, found in lengths.items()}
+            masks[token[:3]] = masks.get(token[:3], 0) | 1 << len(token)
+    return {start: _falling(mask | (start[:2] in known) << 2) for start, mask in masks.items()}
+
+
+@cache
+def _falling(mask: int) -> tuple[int, ...]:
+    return tuple(bit for bit in range(mask.bit_length(), 1, -1) if mask >> bit & 1)
 
 
 def _white_space() -> Iterator[str]:
