@@ -10,7 +10,8 @@ from mockgpt.core.pace import Grain, seconds
 from mockgpt.core.replies import Piece
 
 # A word takes the space before it. Han characters and kana are written without spaces: each is one.
-_WORDS = re.compile(
+# Compiled by `re` when it is first needed, and kept there: that takes milliseconds.
+_WORDS = (
     "\\s*(?:[\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\\s\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff]+)"
     "|\\s+"
 )
@@ -39,7 +40,7 @@ def by_grain(tokens: Sequence[str], grain: Grain) -> tuple[Part, ...]:
             groups = range(0, len(tokens), grain)
             texts = ["".join(tokens[start : start + grain]) for start in groups]
         case "word":
-            texts = _WORDS.findall(text)
+            texts = re.findall(_WORDS, text)
         case "character":
             texts = [*text]
         case "token":

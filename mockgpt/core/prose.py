@@ -10,17 +10,18 @@ from importlib import import_module
 
 from mockgpt.core.draws import between, draw
 
-# Script -> Faker locale. Scripts, not languages: what a few words can tell apart for certain.
+# Script -> Faker locale. Scripts, not languages: what a few words can tell apart for certain. Each is
+# compiled by `re` when it is first looked for, and kept there: most texts are ASCII.
 _SCRIPTS = (
-    ("ja_JP", re.compile("[\u3041-\u30ff]")),
-    ("zh_CN", re.compile("[\u3400-\u9fff\uf900-\ufaff]")),
-    ("ru_RU", re.compile("[\u0400-\u04ff]+")),
-    ("el_GR", re.compile("[\u0370-\u03ff]+")),
-    ("ar_AA", re.compile("[\u0600-\u06ff]+")),
-    ("he_IL", re.compile("[\u0590-\u05ff]+")),
-    ("th_TH", re.compile("[\u0e00-\u0e7f]+")),
+    ("ja_JP", "[\u3041-\u30ff]"),
+    ("zh_CN", "[\u3400-\u9fff\uf900-\ufaff]"),
+    ("ru_RU", "[\u0400-\u04ff]+"),
+    ("el_GR", "[\u0370-\u03ff]+"),
+    ("ar_AA", "[\u0600-\u06ff]+"),
+    ("he_IL", "[\u0590-\u05ff]+"),
+    ("th_TH", "[\u0e00-\u0e7f]+"),
 )
-_LATIN = re.compile("[A-Za-z\u00c0-\u024f]+")
+_LATIN = "[A-Za-z\u00c0-\u024f]+"
 _KANA_WEIGHT = 2  # Japanese mixes kana with Han characters; any Chinese text has no kana
 
 
@@ -28,10 +29,10 @@ def locale_of(text: str) -> str:
     """Return the Faker locale for an answer to a text: that of the script with most words."""
     if text.isascii():
         return "en_US"
-    best, most = "en_US", len(_LATIN.findall(text))
+    best, most = "en_US", len(re.findall(_LATIN, text))
     for locale, pattern in _SCRIPTS:
         weight = _KANA_WEIGHT if locale == "ja_JP" else 1
-        words = len(pattern.findall(text)) * weight
+        words = len(re.findall(pattern, text)) * weight
         if words > most:
             best, most = locale, words
     return best

@@ -69,15 +69,14 @@ _BETWEEN_WORDS = (
     "\0-/:-@\\[-`{-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\xd7\xf7\u1680\u180e\u2000-\u206f\u20a0-\u20cf\u2190-\u2bff"
     "\u2e00-\u2e7f\u2ff0-\u3004\u3008-\u3040\u30a0\u30fb\ufe00-\ufe6f\ufeff-\uffff\U0001f000-\U0001faff\U000e0000-\U0010ffff"
 )
-_WORDS = re.compile(f"[^{_UNSPACED}{_BETWEEN_WORDS}]+")
-_UNSPACED_RUNS = re.compile(f"[{_UNSPACED}]+")
+# Compiled by `re` when they are first needed, and kept there: that takes milliseconds.
+_WORDS = f"[^{_UNSPACED}{_BETWEEN_WORDS}]+"
+_UNSPACED_RUNS = f"[{_UNSPACED}]+"
 # Blocks to which Unicode has added nothing since version 14 (Python 3.11): Latin, Greek, Cyrillic, Armenian, jamo,
 # kana, Hangul, full-width forms. There NFKC and case folding are fixed by Unicode's stability policies; elsewhere a
 # character assigned later would be folded by one Python and not by another.
-_SETTLED = re.compile(
-    "[\0-\u058f\u1100-\u11ff\u1e00-\u1fff\u3041-\u30ff\uac00-\ud7a3\uff00-\uffef]+"
-)
-_APOSTROPHES = re.compile("['\u2019]")
+_SETTLED = "[\0-\u058f\u1100-\u11ff\u1e00-\u1fff\u3041-\u30ff\uac00-\ud7a3\uff00-\uffef]+"
+_APOSTROPHES = "['\u2019]"
 _TWO_NUMBERS = Struct("<2H")
 _PARALLEL = 1e-9  # squared: below it lie only roundings of float32
 
@@ -167,10 +166,10 @@ def as_base64(vector: Sequence[float]) -> str:
 
 
 def _text_weights(text: str) -> dict[str, float]:
-    folded = text.lower() if text.isascii() else _SETTLED.sub(_fold, text)
-    words = _WORDS.findall(_APOSTROPHES.sub("", folded))
+    folded = text.lower() if text.isascii() else re.sub(_SETTLED, _fold, text)
+    words = re.findall(_WORDS, re.sub(_APOSTROPHES, "", folded))
     weights = _word_weights(words) if words else {}
-    if not folded.isascii() and (characters := "".join(_UNSPACED_RUNS.findall(folded))):
+    if not folded.isascii() and (characters := "".join(re.findall(_UNSPACED_RUNS, folded))):
         weights |= _character_weights(characters)
     return weights or {folded: 1.0}  # "!!!", emoji, spaces and "" are words of their own
 
