@@ -28,7 +28,6 @@ from mockgpt.server.asked import Answered, Asked
 from mockgpt.server.connection import SlowBodyError
 from mockgpt.server.door import Plain
 from mockgpt.server.metrics import Metrics
-from mockgpt.server.operations import OPERATIONS
 from mockgpt.server.send import Sender
 from mockgpt.server.wire import Wire
 
@@ -151,6 +150,8 @@ class Handler:
         return await asyncio.to_thread(self._controlled_by, incoming)
 
     def _controlled_by(self, incoming: Incoming) -> Plan:
+        from mockgpt.server.operations import OPERATIONS  # most servers are never asked
+
         with self._controls, self.lock:
             return control.answer(incoming, self._controlled, OPERATIONS)
 

@@ -23,7 +23,6 @@ from mockgpt.core.plan import Headers, Plan, whole
 from mockgpt.core.redaction import hidden
 from mockgpt.core.scenario import Loaded
 from mockgpt.server.metrics import Metrics
-from mockgpt.server.views import ErrorDetail, ErrorView
 
 ROOT = "/_mockgpt"
 JSON = "application/json"
@@ -188,6 +187,8 @@ def answer(incoming: Incoming, of: Controlled, operations: tuple[Operation, ...]
 
 
 def _refused(refused: ControlError) -> Plan:
+    from mockgpt.server.views import ErrorDetail, ErrorView  # most servers refuse nobody
+
     errors = tuple(map(hidden, refused.errors))  # which repeat what was sent
     detail = ErrorDetail(message=hidden(refused.message), errors=errors)
     return _told(refused.status, JSON, json_bytes(ErrorView(error=detail)), refused.headers)
