@@ -2,32 +2,24 @@
 
 import http.client
 import json
-import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import trustme
 
-# Of other commands, of answers that nobody asked for, of names beyond ASCII.
+# Of other commands, of clients, of answers that nobody asked for, of names beyond ASCII.
 LATER = {
     *("mockgpt.cli.check", "mockgpt.cli.explain", "mockgpt.cli.run", "mockgpt.core.lint"),
     *("mockgpt.core.sandbox", "mockgpt.files.reports"),
+    *("aiohttp.client", "aiohttp.connector", "mockgpt.server.operations", "mockgpt.server.views"),
     *("faker", "jinja2", "prometheus_client", "trustme", "tiktoken", "bpe_openai"),
     *("unittest", "xml.etree.ElementTree", "importlib.resources", "encodings.idna"),
 }
-
-
-@pytest.fixture
-def authority(tmp_path, monkeypatch):
-    """Have one authority that clients trust."""
-    file = tmp_path / "ca.pem"
-    trustme.CA().cert_pem.write_to_path(file)
-    monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
 
 
 def printed(code):
@@ -63,28 +55,42 @@ def test_serve_imports_what_its_first_answer_needs(tmp_path, monkeypatch):
     assert sorted(imported & LATER) == []
 
 
-@pytest.mark.parametrize(("module", "loaded"), [("lean", 0), ("mock", 1)])
-@pytest.mark.usefixtures("authority")
-def test_only_a_process_that_is_no_client_has_no_authorities(module, loaded):
-    """Whoever has a fixture beside an aiohttp client gets aiohttp's own verification."""
-    context = "from mockgpt.cli.lean import lean\nwith lean():\n " if module == "lean" else ""
+@pytest.mark.parametrize(
+    "begun",
+    [
+        "import mockgpt.mock",
+        "with lean(): import mockgpt.mock\nassert 'aiohttp.client' not in sys.modules",
+        "import aiohttp\nwith lean(): import mockgpt.mock\nassert 'aiohttp.client' in sys.modules",
+    ],
+)
+def test_aiohttp_has_its_client_for_whoever_asks(begun, tmp_path, monkeypatch):
+    file = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(file)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
     code = (
-        f"{context}import mockgpt.mock\n"
-        "from aiohttp.connector import _SSL_CONTEXT_VERIFIED as it\n"
-        "print(it.cert_store_stats()['x509_ca'], it.verify_mode.name, it.check_hostname)"
+        f"import sys\nfrom mockgpt.cli.lean import lean\n{begun}\nimport aiohttp\n"
+        "from aiohttp import ClientSession, web\n"
+        "trusted = aiohttp.connector._SSL_CONTEXT_VERIFIED\n"
+        "print(ClientSession.__module__, aiohttp.__version__, hasattr(aiohttp, 'nothing'))\n"
+        "print(trusted.cert_store_stats()['x509_ca'], trusted.verify_mode.name, trusted.check_hostname)"
     )
-    assert printed(code) == [str(loaded), "CERT_REQUIRED", "True"]
+    found = ["aiohttp.client", version("aiohttp"), "False", "1", "CERT_REQUIRED", "True"]
+    assert printed(code) == found
 
 
-@pytest.mark.parametrize("file", [None, "mine.pem"])
-def test_what_a_lean_start_changes_is_restored(file, monkeypatch):
-    if file is None:
-        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    else:
-        monkeypatch.setenv("SSL_CERT_FILE", file)
+def test_an_aiohttp_without_its_version_is_imported_as_ever(tmp_path):
+    (tmp_path / "aiohttp.py").write_text("# as of some other day\n__version__ = '9'\n")
     code = (
-        "import gc, os\nfrom mockgpt.cli.lean import lean\n"
-        "with lean():\n print(gc.isenabled(), os.environ['SSL_CERT_FILE'])\n"
-        "print(gc.isenabled(), os.environ.get('SSL_CERT_FILE'), gc.get_freeze_count() > 0)"
+        f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom mockgpt.cli.lean import lean\n"
+        "with lean(): print('aiohttp' in sys.modules)"
     )
-    assert printed(code) == ["False", os.devnull, "True", str(file), "True"]
+    assert printed(code) == ["False"]
+
+
+def test_garbage_is_collected_again_but_for_what_stays():
+    code = (
+        "import gc\nfrom mockgpt.cli.lean import lean\n"
+        "with lean():\n print(gc.isenabled())\nprint(gc.isenabled(), gc.get_freeze_count() > 0)"
+    )
+    assert printed(code) == ["False", "True", "True"]

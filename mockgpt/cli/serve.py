@@ -19,11 +19,11 @@ from mockgpt.cli.lean import lean
 from mockgpt.cli.options import Listen, Unusable, option, server_options
 from mockgpt.cli.secure import secured
 from mockgpt.cli.workers import begin, check_system, supervise, whole
-from mockgpt.core.exchange import Exchange
-from mockgpt.core.scenario import Loaded
 from mockgpt.variables import environment, trusting
 
 if TYPE_CHECKING:
+    from mockgpt.core.exchange import Exchange
+    from mockgpt.core.scenario import Loaded
     from mockgpt.files.watch import Watch
     from mockgpt.server.app import Handler
 
@@ -103,7 +103,7 @@ def command(
         )
     engine = handler.engine
 
-    def load() -> Loaded:
+    def load() -> "Loaded":
         return load_scenarios(scenarios, engine.service, seed=options["seed"])
 
     host, port = listen
@@ -179,6 +179,8 @@ async def _serve(
 
 def _reload(watched: "Watch", handler: "Handler") -> None:
     """Serve what has changed, if anything has; what is broken is told, and the old one stays."""
+    from mockgpt.core.scenario import Loaded
+
     found = watched.look()
     if found is None:
         return
@@ -229,17 +231,17 @@ Stop with Ctrl-C. A line per request follows.
 """
 
 
-def print_exchange(exchange: Exchange) -> None:
+def print_exchange(exchange: "Exchange") -> None:
     """Print a line of the access log."""
     sys.stderr.write(f"{_line(exchange)}\n")  # click.echo takes 30 us to find out that it may
 
 
-def print_whole(exchange: Exchange) -> None:
+def print_whole(exchange: "Exchange") -> None:
     """Print one where other processes print theirs."""
     sys.stderr.write(f"{whole(_line(exchange))}\n")
 
 
-def _line(exchange: Exchange) -> str:
+def _line(exchange: "Exchange") -> str:
     """Return the access log's line: what was asked, what was sent, and what was not acted on."""
     exchange = exchange.shown
     sent = exchange.sent
