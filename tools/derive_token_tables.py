@@ -425,7 +425,7 @@ def select(used: Counter[str], vocabulary: set[str]) -> tuple[Chosen, set[str]]:
         _white_space()
     )
     known = set(vocabulary)
-    lengths = _lengths(vocabulary | given)
+    lengths = _lengths(frozenset(vocabulary | given))
     chosen: Chosen = (set(), set())
     for _ in range(4):
         gain = {token: saving(token, used[token], known, lengths) for token in sorted(used)}
@@ -475,7 +475,7 @@ def labels(bounds: list[int], lengths: list[int]) -> list[bool]:
 
 def fit(usage: Usage, known: set[str]) -> Any:
     """Fit the weights by gradient descent: right for each word, and without bias for each kind of text."""
-    lengths = _lengths(known)
+    lengths = _lengths(frozenset(known))
     looks: list[tuple[int, ...]] = []
     keep: list[bool] = []
     first: dict[str, range] = {}

@@ -7,12 +7,12 @@ used tokens, mended by fitted weights, takes the place of its 100,000 ranked mer
 import base64
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from itertools import chain, compress, product
 from string import punctuation
-from typing import Final, NamedTuple
+from typing import Final
 from zlib import crc32
 
 from mockgpt.core import token_tables
@@ -24,6 +24,9 @@ LONGEST_CACHED: Final = 64
 
 LONGEST_WORD: Final = 48
 """Longer pieces (in bytes) are no words; joining is neither fitted to them nor worth its time."""
+
+SHORT: Final = 12
+"""In shorter pieces (in bytes) every length is tried, which takes no longer than to know which."""
 
 LOOKS: Final = 8
 """How many weights speak about one boundary."""
@@ -66,20 +69,6 @@ _CONTINUING = bytes(range(0x80, 0xC0))
 """Bytes of UTF-8 that go on with a character."""
 
 
-class _Tables(NamedTuple):
-    """What is known of the vocabulary; each character of a token stands for a byte of UTF-8."""
-
-    known: frozenset[str]
-    lengths: dict[str, tuple[int, ...]]
-    """By the first three bytes of a token: the lengths of those that begin so, longest first.
-
-    Two bytes that are a token stand here as well, for what no longer one begins with.
-    """
-
-    weights: bytes
-    """For and against a boundary between neighbours on the path; see `_joined`."""
-
-
 @cache
 def _pattern(*, plain: bool) -> re.Pattern[str]:
     r"""Build the pre-tokenizer's pattern, which tiktoken (`tiktoken_ext/openai_public.py`) gives as
@@ -108,7 +97,8 @@ def _pattern(*, plain: bool) -> re.Pattern[str]:
 
 
 @cache
-def _tables() -> _Tables:
+def _known() -> frozenset[str]:
+    """Unpack what is known of the vocabulary; each character of a token stands for a byte of UTF-8."""
     known = {*map(chr, range(256)), *_white_space()}
     known.update(str(number).zfill(digits) for digits in (2, 3) for number in range(10**digits))
     signs = _unpacked(token_tables.SIGNS)
@@ -120,10 +110,18 @@ def _tables() -> _Tables:
     for form in range(6):
         chosen = compress(stems, [mask & 1 << form for mask in forms])
         known.update(" " * (form & 1) + word for word in map(spellings[form >> 1], chosen))
-    return _Tables(frozenset(known), _lengths(known), _unpacked(token_tables.WEIGHTS))
+    return frozenset(known)
 
 
-def _lengths(known: AbstractSet[str]) -> dict[str, tuple[int, ...]]:
+@cache
+def _weights() -> bytes:
+    """Unpack what speaks for and against a boundary between neighbours on the path; see `_joined`."""
+    return _unpacked(token_tables.WEIGHTS)
+
+
+@cache
+def _lengths(known: frozenset[str]) -> dict[str, tuple[int, ...]]:
+    """Give by three bytes, or two that are a token, how long those are that begin so, longest first."""
     masks: dict[str, int] = {}  # a bit a length: sets of them would take megabytes
     for token in known:
         if len(token) > 1:
@@ -194,13 +192,12 @@ def _cached(piece: str) -> tuple[str, ...]:
 
 def _segmented(piece: str) -> tuple[str, ...]:
     """Cut one piece of the pattern into tokens."""
-    known, lengths, weights = _tables()
-    code = _bytes(piece)
+    known, code = _known(), _bytes(piece)
     if code in known:
         return (piece,)
-    codes = _path(code, known, lengths)
+    codes = _path(code, known, None if len(code) <= SHORT else _lengths(known))
     if len(code) <= LONGEST_WORD and is_word(code):
-        codes = _joined(codes, weights)
+        codes = _joined(codes, _weights())
     return tuple(codes) if piece.isascii() else _characters(piece, codes)
 
 
@@ -211,7 +208,9 @@ def is_word(code: str) -> bool:
     return _COMPLETE.search(code) is None or _LETTER.search(code) is not None
 
 
-def _path(code: str, known: AbstractSet[str], lengths: Mapping[str, tuple[int, ...]]) -> list[str]:
+def _path(
+    code: str, known: AbstractSet[str], lengths: Mapping[str, tuple[int, ...]] | None
+) -> list[str]:
     """Spell `code` by known tokens, the longest again and again.
 
     Where the list is complete that is what merging by rank comes to, but for one piece in hundreds;
@@ -221,7 +220,10 @@ def _path(code: str, known: AbstractSet[str], lengths: Mapping[str, tuple[int, .
     at = 0
     size = len(code)
     while at < size:
-        for length in lengths.get(code[at : at + 3]) or lengths.get(code[at : at + 2], (1,)):
+        tried: Iterable[int] = range(size - at, 0, -1)
+        if lengths is not None:
+            tried = lengths.get(code[at : at + 3]) or lengths.get(code[at : at + 2], (1,))
+        for length in tried:
             token = code[at : at + length]
             if token in known:
                 break

@@ -160,7 +160,7 @@ def test_the_tables_are_small():
 def test_importing_computes_nothing():
     code = (
         "from mockgpt.core import tokens;"
-        "print(tokens._tables.cache_info().currsize, tokens._pattern.cache_info().currsize)"
+        "print(tokens._known.cache_info().currsize, tokens._pattern.cache_info().currsize)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert found.stdout.split() == ["0", "0"]
