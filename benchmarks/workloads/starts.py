@@ -1,5 +1,6 @@
 """W5 and W6: how long until the first answer, and what a fixture adds to a test."""
 
+import compileall
 import json
 import os
 import subprocess
@@ -82,6 +83,8 @@ def pytest_unconfigure():
 
 def cold(bench: Bench) -> None:
     """W5: a process from its start to its first answer, and imports alone."""
+    # As every installation does; with PYTHONDONTWRITEBYTECODE each start would do so anew.
+    compileall.compile_dir(ROOT / "mockgpt", quiet=1)
     setup = bench.setup([(traffic.QUESTION, traffic.ANSWER)])
     ask = Ask(path=traffic.CHAT, body=traffic.chat(), expect='"choices"', count=1, warm=1)
     with running(MOCKGPT, setup) as server:
