@@ -5,12 +5,10 @@ of mockgpt until a test asks for a fixture. With xdist the workers run the tests
 tells: a test's record goes there with its report, what comes after its end with the worker's output.
 """
 
-import pickle
 import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from hashlib import blake2b
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -262,7 +260,9 @@ class _Run:
 
     def _keep(self, packed: Iterable[bytes]) -> None:
         for data in packed:
-            record: Record = pickle.loads(data)  # noqa: S301 - this run's own
+            from mockgpt.packing import unpacked
+
+            record = unpacked(data)
             self._records[record.name, record.session] = record
 
 
@@ -283,18 +283,9 @@ def _packed(record: "Record", config: pytest.Config) -> bytes:
     """Return a record as bytes for the controller; without exchanges where no report is wanted."""
     from msgspec.structs import replace
 
+    from mockgpt.packing import packed
+
     if config.getoption(_REPORT) is None:
         bare = tuple(replace(finding, exchanges=()) for finding in record.findings)
         record = replace(record, exchanges=(), findings=bare)
-    packed = BytesIO()
-    _Pickler(packed).dump(record)
-    return packed.getvalue()
-
-
-class _Pickler(pickle.Pickler):
-    """Pickles exceptions, which bugs are recorded as, by what they say: not all can be pickled."""
-
-    def reducer_override(self, value: object) -> Any:
-        """Return how a value is made again."""
-        bug = isinstance(value, BaseException)
-        return (RuntimeError, (repr(value),)) if bug else NotImplemented
+    return packed(record)

@@ -186,11 +186,14 @@ def test_what_every_run_imports_loads_no_aiohttp(name):
     assert done.stdout.split() == ["False", "False"]
 
 
-def test_the_plugin_imports_nothing_of_mockgpt():
+def test_the_plugin_imports_what_pytest_has_and_nothing_of_mockgpt():
     inner = imports(MODULES["mockgpt.pytest_plugin"], top_level_only=True)
     assert not any(name.startswith("mockgpt") for name in inner)
-    code = "import mockgpt.pytest_plugin, sys; print('msgspec' in sys.modules)"
+    code = (
+        "import pytest, sys; before = {*sys.modules}; import mockgpt.pytest_plugin;"
+        "print(*sorted(sys.modules.keys() - before))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
     )
-    assert done.stdout.strip() == "False"
+    assert done.stdout.split() == ["mockgpt", "mockgpt.pytest_plugin"]
