@@ -71,17 +71,20 @@ def paced(plan: Plan, pace: Pace, draw: Draw) -> Plan:
     for step in plan:
         match step:
             case Data():
-                wait = 0.0 if own else _wait(pace, draw, index, step.tokens)
+                wait = 0.0 if own else _wait(pace, index, step.tokens)
                 if wait:
-                    yield Pause(wait)
+                    yield Pause(_varied(wait, pace, draw, index))
                 yield step
                 index, own = index + 1, 0.0
             case Events():
-                tokens = step.tokens or [1] * step.events
-                waits = [_wait(pace, draw, n, number) for n, number in enumerate(tokens, index)]
+                waits = _waits(pace, step.tokens, step.events, first=index == 0)
                 if own:
-                    waits[0] = 0.0
-                yield replace(step, waits=tuple(waits) if any(waits) else None)
+                    waits = (0.0, *waits[1:])
+                if pace.jitter:
+                    waits = tuple(
+                        _varied(wait, pace, draw, n) for n, wait in enumerate(waits, index)
+                    )
+                yield replace(step, waits=waits if any(waits) else None)
                 index, own = index + step.events, 0.0
             case Pause():
                 own += step.seconds
@@ -107,14 +110,24 @@ def hurried(plan: Plan, speed: float) -> Plan:
             yield step
 
 
-def _wait(pace: Pace, draw: Draw, index: int, tokens: int) -> float:
+@lru_cache(maxsize=64)  # nearly all streams of a scenario have the same
+def _waits(
+    pace: Pace, tokens: tuple[int, ...] | None, count: int, *, first: bool
+) -> tuple[float, ...]:
+    carried = tokens or [1] * count
+    return tuple(_wait(pace, n, carries) for n, carries in enumerate(carried, not first))
+
+
+def _wait(pace: Pace, index: int, tokens: int) -> float:
     """Return the seconds before an event, counted from 0."""
     if index == 0:
-        wait = seconds(pace.first)
-    elif pace.tokens_per_second is not UNSET:
-        wait = tokens / pace.tokens_per_second
-    else:
-        wait = 0.0 if pace.each is UNSET else seconds(pace.each)
+        return seconds(pace.first)
+    if pace.tokens_per_second is not UNSET:
+        return tokens / pace.tokens_per_second
+    return 0.0 if pace.each is UNSET else seconds(pace.each)
+
+
+def _varied(wait: float, pace: Pace, draw: Draw, index: int) -> float:
     if not (wait and pace.jitter):
         return wait
     return wait * (1 + pace.jitter * (2 * draw(f"jitter {index}") - 1))

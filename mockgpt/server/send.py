@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import struct
-import zlib
 from array import array
 from collections.abc import Awaitable
 from typing import Literal
@@ -14,7 +13,6 @@ from mockgpt.server.wire import LAST_CHUNK, Framing, Wire, framing, head_bytes
 
 _JOINED = 2**16  # bytes, asyncio's high-water mark: so much is written at once, and the next waits
 _WRITES, _KEPT = 1_000, 2**16  # writes and bytes of a body that the journal learns
-_LOOSE = 2**12  # bytes that are kept as they are: of thousands of slow streams all would be much
 _TURN = 0.001  # seconds that a plan behind its time goes on before the others have their turn
 
 
@@ -29,7 +27,7 @@ class Sender:
 
     __slots__ = (
         "_at", "_begun", "_bytes", "_chunks", "_due", "_ending", "_events", "_framing", "_head",
-        "_kept", "_loop", "_loose", "_packed", "_pending", "_sent_events", "_silence", "_size", "_sizes", "_times",
+        "_kept", "_loop", "_pending", "_sent_events", "_silence", "_size", "_sizes", "_times",
         "_turn", "_wire", "keep_alive",
     )  # fmt: skip
 
@@ -49,10 +47,8 @@ class Sender:
         self._chunks = 0
         self._bytes = 0
         self._silence = 0.0
-        self._times, self._sizes = array("d"), array("Q")  # of the writes
-        self._packed: list[bytes] = []  # of the body, for the journal
-        self._kept: list[bytes] = []  # what comes behind that
-        self._loose = 0  # bytes of it
+        self._times, self._sizes = array("d"), array("I")  # of the writes
+        self._kept: list[bytes] = []  # of the body, for the journal
         self._ending: Ending = "aborted"
 
     @property
@@ -75,7 +71,7 @@ class Sender:
             silence=self._silence,
             ending=self._ending,
             writes=tuple(map(Write, self._times, self._sizes)),
-            body=b"".join([*map(zlib.decompress, self._packed), *self._kept])[:_KEPT],
+            body=b"".join(self._kept)[:_KEPT],
         )
 
     async def send(self, plan: Plan) -> None:
@@ -96,7 +92,9 @@ class Sender:
             case Events(waits=tuple()):
                 return self._timed(step)
             case Data() | Events():
-                self._hold(step.bytes, step.events)
+                self._pending.append(data := step.bytes)
+                self._size += len(data)
+                self._events += step.events
                 return self._write() if self._size >= _JOINED else None
             case Pause():
                 return self._pause(step.seconds)
@@ -111,12 +109,16 @@ class Sender:
     async def _timed(self, events: Events) -> None:
         assert events.waits is not None, "else they are one piece"
         begin, end = events.before, events.after
+        common = len(begin) + len(end)
         for text, wait in zip(events.texts, events.waits, strict=True):
             if wait or self._size >= _JOINED:
                 waiting = self._pause(wait)
                 if waiting is not None:
                     await waiting
-            self._hold(begin + text + end, 1)
+            # Not joined before they are written: what all have in common is held once until the end.
+            self._pending += (begin, text, end)
+            self._size += common + len(text)
+            self._events += 1
 
     async def _end(self) -> None:
         waiting = self._write(ends=True)
@@ -132,11 +134,6 @@ class Sender:
             if waiting is not None:
                 await waiting
         self.abort(step.how)
-
-    def _hold(self, data: bytes, events: int) -> None:
-        self._pending.append(data)
-        self._size += len(data)
-        self._events += events
 
     def _pause(self, seconds: float) -> Awaitable[None] | None:
         """Write what is held; return what waits until all pauses so far are over.
@@ -163,12 +160,8 @@ class Sender:
         before = self._loop.time()
         if due <= before:
             await asyncio.sleep(0)
-        else:
-            if self._loose >= _LOOSE:
-                self._packed.append(_packed(b"".join(self._kept)))
-                self._kept, self._loose = [], 0
-            if not await self._wire.stays_until(due):
-                raise ConnectionResetError("the client left")
+        elif not await self._wire.stays_until(due):
+            raise ConnectionResetError("the client left")
         self._turn = self._loop.time()
         self._silence = max(self._silence, self._turn - before)
 
@@ -206,7 +199,6 @@ class Sender:
                 self._sizes.append(size)
             if self._bytes < _KEPT:
                 self._kept += pieces
-                self._loose += size
             self._chunks += 1
             self._bytes += size
             self._sent_events = self._events
@@ -234,9 +226,3 @@ class Sender:
             transport.abort()
         else:
             transport.close()
-
-
-def _packed(data: bytes) -> bytes:
-    """Return events, which have nearly all in common, in little; small tables are quick to make."""
-    packer = zlib.compressobj(level=1, wbits=12, memLevel=5)
-    return packer.compress(data) + packer.flush()
