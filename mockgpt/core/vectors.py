@@ -81,6 +81,14 @@ _TWO_NUMBERS = Struct("<2H")
 _PARALLEL = 1e-9  # squared: below it lie only roundings of float32
 
 
+class Vector(array):  # type: ignore[type-arg] # whoever reckons with one wants an array
+    """An array that is a background, named by what makes it, but for some places: so most of its numbers are known."""
+
+    __slots__ = ("background", "places")
+    background: tuple[int, float, int]
+    places: tuple[int, ...]
+
+
 def embed(value: str | tuple[int, ...], dimensions: int = 1536) -> array[float]:
     """Return the vector of a text or of token ids.
 
@@ -97,10 +105,11 @@ def embed(value: str | tuple[int, ...], dimensions: int = 1536) -> array[float]:
     square = fsum(map(mul, numbers, numbers))  # near the number of words with content
     common = _COMMON[min(int(square), len(_COMMON) - 1)]
     variant = crc32(" ".join(weights).encode()) % _VARIANTS
-    background, left = _background(dimensions, common, variant)
-    vector = background[:]
+    plain, left = background(dimensions, common, variant)
     if not square:  # all places met their opposites: certain in one dimension, unheard of in 1536
-        return array("f", [x / sqrt(1 - left) for x in vector])
+        return array("f", [x / sqrt(1 - left) for x in plain])
+    vector = Vector("f", plain)
+    vector.background, vector.places = (dimensions, common, variant), tuple(features)
     # The positive root of |background + scale * features| = 1: only the touched places are computed.
     cross = fsum(map(mul, map(vector.__getitem__, features), numbers))
     scale = (sqrt(cross * cross + square * left) - cross) / square
@@ -242,8 +251,11 @@ def _halves(dimensions: int) -> tuple[list[int], list[int]]:
 
 
 @lru_cache(maxsize=2 * len(_COMMON) * _VARIANTS)
-def _background(dimensions: int, common: float, variant: int) -> tuple[array[float], float]:
-    # Half of the places up, half down, plus noise. The second number is the squared length left for the features.
+def background(dimensions: int, common: float, variant: int) -> tuple[array[float], float]:
+    """Return what is the same in many vectors, and the squared length that it leaves for features.
+
+    Half of the places are up, half down, plus noise.
+    """
     noise = shake_128(b"mockgpt noise %d" % variant).digest(dimensions)
     own = _OWN / sqrt(dimensions * 5461.25)  # (256**2 - 1) / 12: the variance of a byte
     step = common / sqrt(dimensions)

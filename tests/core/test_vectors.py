@@ -17,6 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockgpt.core import vectors
+from mockgpt.core.answers import Answer, Embedded, Usage
+from mockgpt.core.encode.embeddings import whole
 from mockgpt.core.vectors import as_base64, as_floats, at_cosine, cosine, embed
 
 PAIRS = json.loads((Path(__file__).parent / "data" / "vector_pairs.json").read_text("utf-8"))
@@ -129,6 +131,18 @@ def test_both_encodings_say_the_same_numbers(value):
     assert list(struct.unpack("<1536f", b64decode(as_base64(vector), validate=True))) == as_floats(
         vector
     )
+
+
+@given(VALUES, st.sampled_from([1, 2, 8, 1536]))
+def test_numbers_that_are_known_are_written_like_others(value, dimensions):
+    vector = embed(value, dimensions)
+    both = [Embedded((numbers,), base64=False) for numbers in (vector, array("f", vector))]
+    usage = Usage(1, None)
+    one, other = (
+        whole(Answer(id="", created=0, model="m", content=embedded, usage=usage), embedded)
+        for embedded in both
+    )
+    assert one == other
 
 
 def test_base64_is_little_endian_on_a_big_endian_machine(monkeypatch):
