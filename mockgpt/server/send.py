@@ -77,6 +77,8 @@ class Sender:
     async def send(self, plan: Plan) -> None:
         """Execute a plan. A client that leaves ends it; nothing is raised for that."""
         self._begun = self._turn = self._loop.time()
+        self._head = None  # a plan before this one may have failed
+        self._pending, self._size, self._events = [], 0, 0
         try:
             for step in plan:
                 waiting = self._step(step)

@@ -74,6 +74,26 @@ async def test_events_that_are_one_step_are_counted_one_by_one():
     assert (sent.events, sent.chunks, sent.bytes) == (3, 1, 27)
 
 
+async def test_nothing_is_left_of_a_plan_that_fails_before_it_is_begun():
+    def failing():
+        yield STREAM
+        yield Data(b"data: a\n\n", "piece")
+        raise ZeroDivisionError
+
+    written = []
+    wire = SimpleNamespace(
+        method="GET", http11=True, keep_alive=True, drained=lambda: None,
+        transport=SimpleNamespace(is_closing=lambda: False, write=written.append),
+    )  # fmt: skip
+    sender = Sender(wire, AT)
+    with pytest.raises(ZeroDivisionError):
+        await sender.send(failing())
+    await sender.send(iter([Head(500, (), 4), Data(b"sad\n"), End()]))
+    (data,) = written
+    assert data.endswith(b"\r\n\r\nsad\n")
+    assert (sender.sent.status, sender.sent.bytes, sender.sent.events) == (500, 4, 0)
+
+
 async def test_contiguous_events_go_out_in_one_chunk():
     data, sent = await answer([STREAM, Data(b"data: a\n\n"), Data(b"data: b\n\n"), End()])
     assert data.endswith(b"\r\n\r\n12\r\ndata: a\n\ndata: b\n\n\r\n0\r\n\r\n")
