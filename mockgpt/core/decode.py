@@ -3,17 +3,15 @@
 Nothing here knows a parameter by its bounds: those are the service's data, walked by `rules.py`.
 """
 
-import json
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from mockgpt.core import rules
 from mockgpt.core.errors import ApiError, shown
-from mockgpt.core.redaction import beginning
+from mockgpt.core.parsing import parsed
 from mockgpt.core.requests import (
     Body,
     ChatRequest,
@@ -28,7 +26,8 @@ from mockgpt.core.shapes import fits
 
 Split = Callable[[str], tuple[str, ...]]  # a text into its tokens
 
-_REPEATED = 1_000  # bytes of a malformed body that FastAPI's answer repeats
+
+_SHORT = 4_096  # bytes of a body that is remembered
 
 
 class Decoded(Struct, frozen=True, kw_only=True):
@@ -58,8 +57,31 @@ def decode(
 
     `path_model` is the model named in the path, which wins over the body's. `strict` refuses what
     is otherwise ignored: parameters that the service documents as unsupported, and unknown ones.
+    Short bodies that come again are not decoded again; nobody may change what was decoded.
     """
-    fields = _parse(body, content_type)
+    of = _remembered if len(body) <= _SHORT else _decoded
+    return of(
+        body,
+        content_type,
+        endpoint=endpoint,
+        path_model=path_model,
+        service=service,
+        split=split,
+        strict=strict,
+    )
+
+
+def _decoded(
+    body: bytes,
+    content_type: str | None,
+    *,
+    endpoint: Endpoint,
+    path_model: str | None,
+    service: Service,
+    split: Split,
+    strict: bool,
+) -> Decoded | tuple[ApiError, ...]:
+    fields = parsed(body, content_type)
     if isinstance(fields, ApiError):
         return (fields,)
     checked = fields if path_model is None else {**fields, "model": path_model}
@@ -97,45 +119,7 @@ def decode(
     )
 
 
-def _parse(body: bytes, content_type: str | None) -> Body | ApiError:
-    """Return the JSON object of a body. A body without a Content-Type is taken for JSON."""
-    if content_type is not None and not _is_json(content_type):
-        return ApiError("unsupported_content_type", {"content_type": _printable(content_type)})
-    try:
-        fields = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _malformed(body, error)
-    if not isinstance(fields, dict):
-        return ApiError("wrong_type", {"value": shown(fields), "expected": "object"})
-    return fields
-
-
-@lru_cache(maxsize=64)
-def _is_json(content_type: str) -> bool:
-    media_type = content_type.partition(";")[0].strip().lower()
-    return media_type == "application/json" or media_type.endswith("+json")
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)[:200]
-
-
-def _malformed(body: bytes, error: Exception) -> ApiError:
-    """Name the place as Python's own parser does: FastAPI's answer repeats it."""
-    if not body:
-        return ApiError("missing_body")
-    values = {"msg": str(error), "pos": 0, "lineno": 1, "colno": 1}
-    place: rules.Path = ()
-    try:
-        json.loads(body)
-    except json.JSONDecodeError as found:
-        values = {"msg": found.msg, "pos": found.pos, "lineno": found.lineno, "colno": found.colno}
-        error, place = found, (found.pos,)
-    except (ValueError, RecursionError) as found:  # not UTF-8, or a number of 5,000 digits
-        values["msg"] = str(found)
-        error = found
-    doc = beginning(body[: 2 * _REPEATED].decode("utf-8", "replace"), _REPEATED)
-    return ApiError("malformed_json", {**values, "doc": doc, "reason": str(error)}, place)
+_remembered = lru_cache(maxsize=256)(_decoded)
 
 
 def _ignored(fields: Body, endpoint: Endpoint) -> list[rules.Path]:

@@ -17,8 +17,10 @@ _LONG = 16
 _COUNT = re.compile("[0-9]{1,9}")
 
 
-class Caller(Struct, frozen=True, kw_only=True):
-    """What a request's headers say of who asks; `headers` are those whose names sound of no secret.
+class Caller(Struct, frozen=True, kw_only=True, eq=False):
+    """What a request's headers say of who asks; equal headers have one.
+
+    `headers` are those whose names sound of no secret.
 
     `keys` are its API keys, `secret` the values of the headers that are left out, and `retries`
     says how often the client has tried before.

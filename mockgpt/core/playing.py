@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from mockgpt.core.calls import Attempt, Calls
 from mockgpt.core.errors import ApiError
+from mockgpt.core.keys import Caller
 from mockgpt.core.matching import (
     Captures,
     Choice,
@@ -25,6 +26,7 @@ from mockgpt.core.searching import PatternFailedError
 UNSCRIPTED = Rule(id="(filler)", reply=Reply(filler=Filler()))
 
 OnMiss = Literal["error", "filler"]
+_REMEMBERED = 256  # requests whose rule is known
 
 
 class Play:
@@ -46,25 +48,30 @@ class Play:
         self._rules = self._steps | {rule.id: rule for rule in scenario.rules}
         self._on_miss = on_miss or ("error" if self._rules else "filler")
         self._due = self._next()
+        self._chosen: dict[tuple[bytes, Caller], Choice | Miss] = {}
 
     def _next(self) -> list[Rule]:
         """Return the steps that the next request may meet, as rules."""
         return [self._steps[step.id] for step in due(self._scenario.script, self.met)]
 
-    def attempt(self, content: bytes, retries: int, asked: Asked, at: float) -> Attempt | ApiError:
+    def attempt(
+        self, content: bytes, caller: Caller, asked: Asked, at: float
+    ) -> Attempt | ApiError:
         """Return which attempt of which call a request is, or why nothing answers it.
 
-        `content` is equal for equal requests, `retries` what the client says of its retries, `at`
-        in seconds. A script's next step comes first, then the rules.
+        `content` is equal for equal requests; `at` in seconds. A script's next step comes first,
+        then the rules.
         """
         try:
-            return self._attempt(content, retries, asked, at)
+            return self._attempt(content, caller, asked, at)
         except UndecidedError as error:
             return self._undecided(error.rule, error)
 
-    def _attempt(self, content: bytes, retries: int, asked: Asked, at: float) -> Attempt | ApiError:
+    def _attempt(
+        self, content: bytes, caller: Caller, asked: Asked, at: float
+    ) -> Attempt | ApiError:
         if self._counts:
-            further = self.calls.further(content, retries, at)
+            further = self.calls.further(content, caller.retries, at)
             if further is not None:
                 return further
         steps = self._due
@@ -73,7 +80,7 @@ class Play:
             self.met |= {step.rule.id}
             self._due = self._next()
             return self.calls.begin(content, step.rule.id)
-        chosen = choose(self._scenario.rules, asked, self._scenario.literals)
+        chosen = self._choice(content, caller, asked)
         if isinstance(chosen, Choice):
             return self.calls.begin(content, chosen.rule.id)
         if self._on_miss == "filler":
@@ -81,6 +88,16 @@ class Play:
         if self._steps and not steps and not self._scenario.rules:
             return ApiError("script_over", {"calls": len(self.met)})
         return ApiError("no_rule_answers", {"why": explained(step, chosen, self._places)})
+
+    def _choice(self, content: bytes, caller: Caller, asked: Asked) -> Choice | Miss:
+        """Return the rule of a request; that of one that comes again is known."""
+        chosen = self._chosen.get((content, caller))
+        if chosen is None:
+            chosen = choose(self._scenario.rules, asked, self._scenario.literals)
+            if len(self._chosen) >= _REMEMBERED:
+                self._chosen.clear()
+            self._chosen[content, caller] = chosen
+        return chosen
 
     @property
     def unused(self) -> tuple[str, ...]:

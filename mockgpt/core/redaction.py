@@ -140,16 +140,11 @@ class Redaction(Struct, frozen=True, kw_only=True):
 
     def with_secrets(self, headers: Iterable[str]) -> "Redaction":
         """Return what leaves out the secrets of such headers, too."""
-        return replace(self, secrets=tuple(one for value in headers for one in _parts(value)))
+        return self.knowing(tuple(one for value in headers for one in _parts(value)))
 
-    def knowing(self, headers: Iterable[str], others: Iterable[str], body: bytes) -> "Redaction":
-        """Return what leaves out those secrets of such headers that stand elsewhere, too."""
-        secrets = [secret for value in headers for secret in _parts(value)]
-        if not secrets:
-            return self
-        text = "\n".join(others)
-        found = tuple([secret for secret in secrets if _repeats(secret, text, body)])
-        return replace(self, secrets=found) if found else self
+    def knowing(self, secrets: tuple[str, ...]) -> "Redaction":
+        """Return what leaves out such secrets, too."""
+        return replace(self, secrets=secrets) if secrets else self
 
 
 NOTHING = Redaction()
@@ -168,6 +163,13 @@ def forms(secret: str) -> tuple[str, ...]:
 @lru_cache(maxsize=256)
 def _byte_forms(secret: str) -> tuple[bytes, ...]:
     return tuple(form.encode("utf-8", "replace") for form in forms(secret))
+
+
+def repeated(headers: Iterable[str], others: Iterable[str], body: bytes) -> tuple[str, ...]:
+    """Return the secrets of such headers that stand elsewhere in their request, too."""
+    secrets = [secret for value in headers for secret in _parts(value)]
+    text = "\n".join(others)
+    return tuple([secret for secret in secrets if _repeats(secret, text, body)])
 
 
 def _repeats(secret: str, text: str, body: bytes) -> bool:

@@ -105,8 +105,8 @@ class ErrorRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     values: dict[str, str | int] = {}  # placeholders that nothing else fills
 
 
-class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole service. `routes` are path prefixes; `{}` in one is a model's name."""
+class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, eq=False):
+    """A whole service, equal to itself alone. `routes` are path prefixes; `{}` in one is a model's name."""
 
     service: Literal[1]  # version of this format
     name: str

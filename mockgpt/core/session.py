@@ -16,7 +16,7 @@ from mockgpt.core import keys, responses
 from mockgpt.core.answers import Embed, Makings, make
 from mockgpt.core.blotting import discreet
 from mockgpt.core.calls import Attempt, Repetitions
-from mockgpt.core.case import Case, facts_of
+from mockgpt.core.case import Case, content_of, facts_of
 from mockgpt.core.decode import Decoded, decode
 from mockgpt.core.draws import draw
 from mockgpt.core.endpoints import find, refusal
@@ -196,21 +196,18 @@ class Session:
 
         Not the order of arrival: concurrent requests that differ must not swap their ids.
         """
-        path, body = incoming.path, incoming.body
-        content = draw(0, incoming.method, path, incoming.query, body, size=16)
-        elsewhere = (path, *caller.headers.values())
-        facts = facts_of(
-            incoming, self.name, self.settings.redaction.knowing(caller.secret, elsewhere, body)
-        )
+        content = content_of(incoming, caller)
+        redaction = self.settings.redaction.knowing(content.secrets)
+        facts = facts_of(incoming, self.name, redaction)
         facts["retries"] = caller.retries
         facts["headers"] = caller.headers
-        facts["body"] = body
-        facts["content"] = content
+        facts["body"] = incoming.body
+        facts["content"] = content.digest
         facts["key"] = keys.fingerprint(keys.decisive(caller.keys, self.settings.api_keys))
         return Case(
             incoming=incoming,
-            presented=caller.keys,
-            key=draw(0, self.name, content, self._repetition(content)),
+            caller=caller,
+            key=draw(0, self.name, content.digest, self._repetition(content.digest)),
             manner=self._manner,
             facts=facts,
         )
@@ -249,10 +246,10 @@ class Session:
             request=decoded.request,
             body=decoded.body,
             headers=case.incoming.headers,
-            api_keys=case.presented,
+            api_keys=case.caller.keys,
         )
-        content, retries = case.facts["content"], case.facts["retries"]
-        attempt = self.play.attempt(content, retries, asked, case.incoming.elapsed)
+        content, at = case.facts["content"], case.incoming.elapsed
+        attempt = self.play.attempt(content, case.caller, asked, at)
         if isinstance(attempt, ApiError):
             return self._refuse(case, attempt)
         outcome = self._reply_to(attempt, case, decoded, asked, endpoint=endpoint)

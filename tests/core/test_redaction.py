@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from mockgpt.core.blotting import reply_body, request_body, teller
 from mockgpt.core.equality import shown
 from mockgpt.core.exchange import Exchange, Journal, Sent
-from mockgpt.core.redaction import NOTHING, hidden, redaction
+from mockgpt.core.redaction import NOTHING, hidden, redaction, repeated
 from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Message
 
 SK = "sk-" + "a1B2" * 8
@@ -233,10 +233,11 @@ def test_what_loses_its_body_is_redacted_before():
 
 
 def test_a_key_that_stands_elsewhere_is_left_out_there():
-    by = NOTHING.knowing([f"Bearer {OPAQUE}", "sk-mock-" + "a" * 20], [f"/{OPAQUE}"], b"")
+    headers = [f"Bearer {OPAQUE}", "sk-mock-" + "a" * 20]
+    by = NOTHING.knowing(repeated(headers, [f"/{OPAQUE}"], b""))
     assert by.secrets == (OPAQUE,)
     assert by.text(f"{OPAQUE} sk-mock-a") == "*** sk-mock-a"
-    assert NOTHING.knowing([OPAQUE], ["/", "b"], b"") is NOTHING
+    assert NOTHING.knowing(repeated([OPAQUE], ["/", "b"], b"")) is NOTHING
     assert OPAQUE not in repr(by)
 
 
