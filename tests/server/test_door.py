@@ -82,7 +82,7 @@ def served(data, scenario, *, fast_path, cuts=()):
                 wire.offer(data[start:stop])
                 if stop < len(data):
                     mock._settle()
-            if b"Connection: close" not in data:
+            if b"Connection: close" not in data and b"HTTP/1.0" not in data:
                 wire.offer(request_bytes(body=HELLO, headers={"Connection": "close"}))
             try:
                 got = wire.rest()
