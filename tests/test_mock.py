@@ -62,6 +62,13 @@ async def test_a_server_for_an_async_with():
     assert response.status == 200
 
 
+def test_it_runs_on_python_s_own_loop_whatever_the_others_do(monkeypatch):
+    monkeypatch.setattr(asyncio, "new_event_loop", lambda: pytest.fail("uvloop's, perhaps"))
+    with MockGPT() as mock:
+        response, _ = ask(mock, hello())
+    assert response.status == 200
+
+
 def test_start_and_stop_by_hand():
     mock = MockGPT()
     with pytest.raises(RuntimeError, match="does not serve; use it in a `with`"):

@@ -5,6 +5,7 @@ import errno
 import logging
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -180,6 +181,13 @@ async def serving(
         loop.set_exception_handler(before)
 
 
+def _own_loop() -> asyncio.AbstractEventLoop:
+    """Return a loop of Python's own, whatever the rest of the process runs on, as uvloop."""
+    if sys.platform == "win32":
+        return asyncio.ProactorEventLoop()
+    return asyncio.SelectorEventLoop()
+
+
 class ServerThread:
     """A server in a thread and a loop of its own, on a socket that the caller has bound.
 
@@ -189,7 +197,7 @@ class ServerThread:
     def __init__(
         self, handler: Handler, listener: socket.socket, proxy: Proxy | None = None
     ) -> None:
-        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._runner = asyncio.Runner(loop_factory=_own_loop)
         self._loop = self._runner.get_loop()
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(
