@@ -40,8 +40,9 @@ def run(pytester, monkeypatch):
         pytester.makepyfile(client=ASK, test_it=source)
         if not any(argument.startswith("-prandomly") for argument in arguments):
             arguments = ("-pno:randomly", *arguments)
-        quick = "-pno:schemathesis"  # which takes longer to load than such a test to run
-        return pytester.runpytest_subprocess(quick, *arguments, timeout=60)
+        # These take longer to load than such a test to run.
+        quick = ("-pno:schemathesis", "-pno:hypothesispytest")
+        return pytester.runpytest_subprocess(*quick, *arguments, timeout=60)
 
     return run
 
