@@ -4,8 +4,6 @@ from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 
-from msgspec import Raw
-
 from mockgpt.core.answers import Answer, Embedded
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.vectors import Vector, as_base64, as_floats, background
@@ -18,24 +16,26 @@ _KEPT = (
 def whole(answer: Answer, embedded: Embedded) -> bytes:
     """Return the body: vectors as numbers, or as base64 of little-endian float32."""
     form = _in_base64 if embedded.base64 else _in_floats
-    data = [
-        {"object": "embedding", "embedding": form(vector), "index": index}
-        for index, vector in enumerate(embedded.vectors)
-    ]
     usage = {
         "prompt_tokens": answer.usage.prompt_tokens,
         "total_tokens": answer.usage.total_tokens,
     }
-    body = {"object": "list", "data": data, "model": answer.model, "usage": usage}
-    return json_bytes(body) + b"\n"
+    pieces = [b'{"object":"list","data":[']  # joined once: many vectors are megabytes
+    for index, vector in enumerate(embedded.vectors):
+        pieces += (_BETWEEN[index > 0], form(vector), b',"index":%d}' % index)
+    pieces += (b"],", json_bytes({"model": answer.model, "usage": usage})[1:], b"\n")
+    return b"".join(pieces)
 
 
-def _in_floats(vector: Sequence[float]) -> Raw:
+_BETWEEN = (b'{"object":"embedding","embedding":', b',{"object":"embedding","embedding":')
+
+
+def _in_floats(vector: Sequence[float]) -> bytes:
     plain, places = (vector.background, vector.places) if isinstance(vector, Vector) else (None, ())
     return _floats(*_packed(vector), plain, places)
 
 
-def _in_base64(vector: Sequence[float]) -> Raw:
+def _in_base64(vector: Sequence[float]) -> bytes:
     return _base64(*_packed(vector))
 
 
@@ -47,15 +47,15 @@ def _packed(vector: Sequence[float]) -> tuple[str, bytes]:
 @lru_cache(maxsize=_KEPT)
 def _floats(
     typecode: str, packed: bytes, plain: tuple[int, float, int] | None, places: tuple[int, ...]
-) -> Raw:
+) -> bytes:
     numbers = array(typecode, packed)
     if plain is None:
-        return Raw(json_bytes(as_floats(numbers)))
+        return json_bytes(as_floats(numbers))
     texts = [*_plain(*plain)]
     own = json_bytes([numbers[place] for place in places])[1:-1].split(b",")
     for place, text in zip(places, own, strict=True):
         texts[place] = text
-    return Raw(b"[%b]" % b",".join(texts))
+    return b"[%b]" % b",".join(texts)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -69,5 +69,5 @@ def _plain(dimensions: int, common: float, variant: int) -> list[bytes]:
 
 
 @lru_cache(maxsize=_KEPT)
-def _base64(typecode: str, packed: bytes) -> Raw:
-    return Raw(json_bytes(as_base64(array(typecode, packed))))
+def _base64(typecode: str, packed: bytes) -> bytes:
+    return json_bytes(as_base64(array(typecode, packed)))
