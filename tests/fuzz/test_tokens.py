@@ -8,7 +8,9 @@ from mockgpt.core import tokens
 
 
 def test_tokens(fuzz):
-    tokens.split("The tables are built once.")
+    tokens.split(
+        "The tables are built once, that of lengths for longer pieces: ü, internationalisation."
+    )
 
     def law(text):
         tokens._cached.cache_clear()
