@@ -8,10 +8,9 @@ import msgspec
 from mockgpt.core import tokens
 from mockgpt.core.codes import check_codes
 from mockgpt.core.entry import did_you_mean
-from mockgpt.core.playing import OnMiss
 from mockgpt.core.redaction import Redaction, redaction
 from mockgpt.core.service import Dialect
-from mockgpt.core.settings import Settings
+from mockgpt.core.settings import OnMiss, Settings
 from mockgpt.files.exact import load_split
 from mockgpt.server.app import Observer
 

@@ -230,7 +230,7 @@ def test_a_bug_in_the_middle_of_a_plan_is_answered_too(monkeypatch, caplog):
         yield Data(b"data: {}\n\n")
         raise ZeroDivisionError("by design")
 
-    monkeypatch.setattr("mockgpt.core.endpoints.events", broken)
+    monkeypatch.setattr("mockgpt.core.encode.text._events", broken)
     with MockGPT() as mock:
         response, _ = ask(mock, hello(stream=True))
         assert response.status == 500
@@ -243,7 +243,7 @@ def test_a_bug_after_the_first_bytes_ends_the_connection(monkeypatch, caplog):
         yield Data(b"x" * 300_000)
         raise ZeroDivisionError("by design")
 
-    monkeypatch.setattr("mockgpt.core.endpoints.events", broken)
+    monkeypatch.setattr("mockgpt.core.encode.text._events", broken)
     with MockGPT() as mock:
         with pytest.raises((http.client.IncompleteRead, ConnectionError)):
             ask(mock, hello(stream=True))

@@ -1,6 +1,7 @@
 """What to answer: a chosen reply, or filler where no rule speaks, becomes an `Answer` or an error.
 
-An answer is complete (pieces, ids, usage) and knows nothing of JSON, events or sockets.
+An answer has all that equal requests are answered alike (words, vectors, usage), so its id and its
+second only where the reply says them. It knows nothing of JSON, events or sockets.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,6 @@ from msgspec import UNSET, Struct, UnsetType
 
 from mockgpt.core.chunks import Part, by_grain, by_pieces
 from mockgpt.core.decode import Decoded, Split
-from mockgpt.core.draws import answer_id, draw
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.errors import ApiError
 from mockgpt.core.limits import retry_after
@@ -68,20 +68,22 @@ class Usage(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """A successful answer. `created` is in whole seconds of the Unix epoch."""
+    """A successful answer. `created` is in whole seconds of the Unix epoch.
 
-    id: str
-    created: int
+    Without an `id` or `created` of the reply's own, each response has its own.
+    """
+
     model: str
     content: Said | Embedded
     usage: Usage
+    id: str | None = None
+    created: int | None = None
 
 
 class Makings(Struct, frozen=True, kw_only=True):
     """What answers are made with beside the request, and for which rule's call and attempt, from 1."""
 
     seed: int
-    created: int  # the clock's second
     split: Split
     embed: Embed
     defaults: Defaults
@@ -96,13 +98,11 @@ def make(
     makings: Makings,
     *,
     meant: Sequence[Captures | None],
-    occasion: bytes,
 ) -> Answer | ApiError | Raw:
     """Make the answer that a reply describes; an empty reply is filler.
 
     `meant` has for each prompt or input the captures of what it met, or None where the reply is not
-    meant for it: such get filler or their own vector. `occasion` tells this request from equal ones
-    before it; only the id depends on it.
+    meant for it: such get filler or their own vector.
     """
     if reply.error is not UNSET:
         return _error(reply.error, _given(reply.dialect, None))
@@ -124,10 +124,9 @@ def make(
             return ApiError("template_failed", {"rule": makings.rule, "reason": str(error)})
         content = Said(choices, 0.0 if reply.pieces is UNSET else _wait(choices))
         completion_tokens = sum(len(choice.tokens) for choice in choices)
-    prefix = "chatcmpl-" if isinstance(request, ChatRequest) else "cmpl-"
     return Answer(
-        id=_given(reply.id, answer_id(prefix, draw(makings.seed, occasion, "id"))),
-        created=_given(reply.created, makings.created),
+        id=_given(reply.id, None),
+        created=_given(reply.created, None),
         model=_given(reply.model, decoded.model.answers_as),
         content=content,
         usage=Usage(

@@ -4,7 +4,6 @@ Nothing here knows a parameter by its bounds: those are the service's data, walk
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -25,9 +24,6 @@ from mockgpt.core.service import Endpoint, Model, Rule, Service
 from mockgpt.core.shapes import fits
 
 Split = Callable[[str], tuple[str, ...]]  # a text into its tokens
-
-
-_SHORT = 4_096  # bytes of a body that is remembered
 
 
 class Decoded(Struct, frozen=True, kw_only=True):
@@ -57,30 +53,7 @@ def decode(
 
     `path_model` is the model named in the path, which wins over the body's. `strict` refuses what
     is otherwise ignored: parameters that the service documents as unsupported, and unknown ones.
-    Short bodies that come again are not decoded again; nobody may change what was decoded.
     """
-    of = _remembered if len(body) <= _SHORT else _decoded
-    return of(
-        body,
-        content_type,
-        endpoint=endpoint,
-        path_model=path_model,
-        service=service,
-        split=split,
-        strict=strict,
-    )
-
-
-def _decoded(
-    body: bytes,
-    content_type: str | None,
-    *,
-    endpoint: Endpoint,
-    path_model: str | None,
-    service: Service,
-    split: Split,
-    strict: bool,
-) -> Decoded | tuple[ApiError, ...]:
     fields = parsed(body, content_type)
     if isinstance(fields, ApiError):
         return (fields,)
@@ -117,9 +90,6 @@ def _decoded(
         prompt_tokens=prompt_tokens,
         ignored=tuple(".".join(map(str, place)) for place in ignored),
     )
-
-
-_remembered = lru_cache(maxsize=256)(_decoded)
 
 
 def _ignored(fields: Body, endpoint: Endpoint) -> list[rules.Path]:

@@ -3,26 +3,20 @@
 Which paths there are is the service's data; a further endpoint is a row there and an encoder here.
 """
 
-from collections.abc import Callable, Iterator
+from functools import lru_cache
 from urllib.parse import unquote
 
 from msgspec import Struct
 
-from mockgpt.core import keys
-from mockgpt.core.answers import Answer, Embedded, Said
+from mockgpt.core.answers import Answer, Embedded
 from mockgpt.core.encode import chat, completions, embeddings
-from mockgpt.core.encode.text import Form, events
+from mockgpt.core.encode.text import Encoded, stream, whole
 from mockgpt.core.errors import ApiError
-from mockgpt.core.exchange import Incoming
-from mockgpt.core.plan import Data, Events, Pause
+from mockgpt.core.plan import Data
 from mockgpt.core.requests import EmbeddingRequest, Request
 from mockgpt.core.service import Endpoint, Service
 
-_WHOLE_TEXT: dict[str, Callable[[Answer, Said], bytes]] = {
-    "chat": chat.whole,
-    "completions": completions.whole,
-}
-_STREAMS: dict[str, Form] = {"chat": chat.STREAM, "completions": completions.STREAM}
+_FORMS = {"chat": chat.FORM, "completions": completions.FORM}
 
 
 class Route(Struct, frozen=True):
@@ -33,6 +27,7 @@ class Route(Struct, frozen=True):
     item: str | None = None  # from an endpoint's path such as models/{}
 
 
+@lru_cache(maxsize=64)
 def find(path: str, service: Service) -> Route | None:
     """Return where a path (percent-encoded, without its query) leads.
 
@@ -71,41 +66,30 @@ def _name(segments: list[str]) -> str | None:
     return segments[0] if segments else None
 
 
-def encode(request: Request, answer: Answer) -> bytes | Iterator[Data | Events | Pause]:
+def encode(request: Request, answer: Answer) -> Encoded:
     """Encode an answer for its request: a body, or the events of a stream."""
-    endpoint = str(request.__struct_config__.tag)
-    match answer.content:
-        case Embedded() as embedded:
-            return embeddings.whole(answer, embedded)
-        case Said() as said if isinstance(request, EmbeddingRequest) or not request.stream:
-            return _WHOLE_TEXT[endpoint](answer, said)
-        case said:
-            form = _STREAMS[endpoint]
-            return events(form, answer, said, include_usage=request.include_usage)
+    if isinstance(answer.content, Embedded):
+        return Encoded((Data(embeddings.whole(answer, answer.content)),))
+    assert not isinstance(request, EmbeddingRequest), "it is answered by vectors"
+    form = _FORMS[str(request.__struct_config__.tag)]
+    if request.stream:
+        return stream(form, answer, answer.content, include_usage=request.include_usage)
+    return whole(form, answer, answer.content)
 
 
-def refusal(
-    incoming: Incoming,
-    route: Route | None,
-    presented: tuple[str, ...],
-    accepted: frozenset[str],
-    service: Service,
-) -> ApiError | None:
-    """Return what refuses a request before its body is looked at."""
+def refusal(method: str, path: str, route: Route | None, service: Service) -> ApiError | None:
+    """Return what refuses a request by its path and its method."""
     if route is None:
-        return ApiError("unknown_url", {"method": incoming.method, "path": incoming.path})
-    if incoming.method == "OPTIONS":
-        return None  # browsers send their pre-flight without a key
+        return ApiError("unknown_url", {"method": method, "path": path})
+    if method == "OPTIONS":
+        return None
     if route.endpoint.state != "served":
         return unserved(route.endpoint, service)
     methods = allowed(route.endpoint)
-    if incoming.method not in methods:
-        values = {"method": incoming.method, "path": incoming.path, "allow": ", ".join(methods)}
+    if method not in methods:
+        values = {"method": method, "path": path, "allow": ", ".join(methods)}
         return ApiError("method_not_allowed", values)
-    error = keys.refusal(presented, accepted)
-    if error is None and incoming.trouble:
-        return ApiError(incoming.trouble, incoming.trouble_values)
-    return error
+    return None
 
 
 def allowed(endpoint: Endpoint) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from mockgpt.core import keys, vectors
+from mockgpt.core.case import knowing
 from mockgpt.core.exchange import Exchange, Incoming, Sent
 from mockgpt.core.redaction import hidden
 from mockgpt.core.scenario import Loaded
@@ -35,6 +36,7 @@ class Engine:
         self.settings = settings
         self.loaded = loaded  # of the sessions that have none of their own
         self._embed = lru_cache(maxsize=_VECTORS)(vectors.embed)
+        self._know = knowing(service)
         self._opened = 0
         self.sessions: dict[str, Session] = {}
         self.open(DEFAULT)
@@ -70,7 +72,9 @@ class Engine:
             if self._opened % _AT_ONCE == 0:
                 self._make_room()
             self._opened += 1
-            session = Session(name, loaded, self.service, settings, self._embed)
+            session = Session(
+                name, loaded, self.service, settings, embed=self._embed, know=self._know
+            )
             self.sessions[name] = session
         else:
             session.open(loaded, settings)

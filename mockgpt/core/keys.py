@@ -20,12 +20,11 @@ _COUNT = re.compile("[0-9]{1,9}")
 class Caller(Struct, frozen=True, kw_only=True, eq=False):
     """What a request's headers say of who asks; equal headers have one.
 
-    `headers` are those whose names sound of no secret.
-
-    `keys` are its API keys, `secret` the values of the headers that are left out, and `retries`
-    says how often the client has tried before.
+    `sent` are all headers, `headers` those whose names sound of no secret, and `secret` the values
+    of the others. `keys` are its API keys, and `retries` says how often the client has tried before.
     """
 
+    sent: dict[str, str]
     keys: tuple[str, ...]
     headers: dict[str, str]
     secret: tuple[str, ...]
@@ -45,6 +44,7 @@ def _caller(items: tuple[tuple[str, str], ...]) -> Caller:
     headers = dict(items)
     count = headers.get("x-stainless-retry-count", "0")
     return Caller(
+        sent=headers,
         keys=presented(headers),
         headers={name: value for name, value in items if not sounds_secret(name)},
         secret=tuple(value for name, value in items if sounds_secret(name)),

@@ -3,11 +3,11 @@
 Which rule or step answers a request is decided here, once, with what has been answered so far.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from mockgpt.core.calls import Attempt, Calls
+from mockgpt.core.case import Known
 from mockgpt.core.errors import ApiError
-from mockgpt.core.keys import Caller
 from mockgpt.core.matching import (
     Captures,
     Choice,
@@ -22,11 +22,9 @@ from mockgpt.core.replies import Filler, Reply
 from mockgpt.core.requests import Asked
 from mockgpt.core.scenario import Loaded, Rule, due, reply_for, rule_of, steps_of
 from mockgpt.core.searching import PatternFailedError
+from mockgpt.core.settings import OnMiss
 
 UNSCRIPTED = Rule(id="(filler)", reply=Reply(filler=Filler()))
-
-OnMiss = Literal["error", "filler"]
-_REMEMBERED = 256  # requests whose rule is known
 
 
 class Play:
@@ -48,30 +46,26 @@ class Play:
         self._rules = self._steps | {rule.id: rule for rule in scenario.rules}
         self._on_miss = on_miss or ("error" if self._rules else "filler")
         self._due = self._next()
-        self._chosen: dict[tuple[bytes, Caller], Choice | Miss] = {}
 
     def _next(self) -> list[Rule]:
         """Return the steps that the next request may meet, as rules."""
         return [self._steps[step.id] for step in due(self._scenario.script, self.met)]
 
-    def attempt(
-        self, content: bytes, caller: Caller, asked: Asked, at: float
-    ) -> Attempt | ApiError:
+    def attempt(self, known: Known, at: float) -> Attempt | ApiError:
         """Return which attempt of which call a request is, or why nothing answers it.
 
-        `content` is equal for equal requests; `at` in seconds. A script's next step comes first,
-        then the rules.
+        `at` in seconds. A script's next step comes first, then the rules.
         """
         try:
-            return self._attempt(content, caller, asked, at)
+            return self._attempt(known, at)
         except UndecidedError as error:
             return self._undecided(error.rule, error)
 
-    def _attempt(
-        self, content: bytes, caller: Caller, asked: Asked, at: float
-    ) -> Attempt | ApiError:
+    def _attempt(self, known: Known, at: float) -> Attempt | ApiError:
+        content, asked = known.digest, known.asked
+        assert asked is not None, "only what is understood is asked about"
         if self._counts:
-            further = self.calls.further(content, caller.retries, at)
+            further = self.calls.further(content, known.caller.retries, at)
             if further is not None:
                 return further
         steps = self._due
@@ -80,7 +74,7 @@ class Play:
             self.met |= {step.rule.id}
             self._due = self._next()
             return self.calls.begin(content, step.rule.id)
-        chosen = self._choice(content, caller, asked)
+        chosen = self._choice(known, asked)
         if isinstance(chosen, Choice):
             return self.calls.begin(content, chosen.rule.id)
         if self._on_miss == "filler":
@@ -89,14 +83,12 @@ class Play:
             return ApiError("script_over", {"calls": len(self.met)})
         return ApiError("no_rule_answers", {"why": explained(step, chosen, self._places)})
 
-    def _choice(self, content: bytes, caller: Caller, asked: Asked) -> Choice | Miss:
+    def _choice(self, known: Known, asked: Asked) -> Choice | Miss:
         """Return the rule of a request; that of one that comes again is known."""
-        chosen = self._chosen.get((content, caller))
-        if chosen is None:
-            chosen = choose(self._scenario.rules, asked, self._scenario.literals)
-            if len(self._chosen) >= _REMEMBERED:
-                self._chosen.clear()
-            self._chosen[content, caller] = chosen
+        if known.choice is not None and known.choice[0] is self._scenario:
+            return known.choice[1]
+        chosen = choose(self._scenario.rules, asked, self._scenario.literals)
+        known.choice = (self._scenario, chosen)
         return chosen
 
     @property
@@ -117,19 +109,21 @@ class Play:
         place = self._places.get(attempt.rule, "")
         return {**told, "chosen": chosen, "rule": attempt.rule, "place": place}
 
-    def reply(
-        self, attempt: Attempt, asked: Asked
-    ) -> tuple[Reply, tuple[Captures | None, ...]] | ApiError:
-        """Return the reply to an attempt, and what it is meant for; past a rule's end an error."""
+    def reply(self, attempt: Attempt) -> Reply | ApiError:
+        """Return the reply to an attempt; past a rule's end an error."""
         rule = self.rule(attempt)
         reply = reply_for(rule, attempt.call, attempt.attempt)
         if reply is not None:
-            try:
-                return reply, meant_for(rule.when, asked)
-            except PatternFailedError as error:
-                return self._undecided(rule, error)
+            return reply
         values = {"rule": self.named(rule), "calls": len(rule.replies)}
         return ApiError("replies_used_up", values)
+
+    def meant(self, rule: Rule, asked: Asked) -> tuple[Captures | None, ...] | ApiError:
+        """Return for each prompt or input what a rule's conditions captured, where it is meant."""
+        try:
+            return meant_for(rule.when, asked)
+        except PatternFailedError as error:
+            return self._undecided(rule, error)
 
     def _undecided(self, rule: Rule, why: Exception) -> ApiError:
         return ApiError("pattern_failed", {"rule": self.named(rule), "reason": str(why)})

@@ -4,16 +4,18 @@ Here a response gets its headers, its pace and its faults. All of it depends on 
 """
 
 from base64 import b64decode
+from functools import lru_cache, partial
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from mockgpt.core.answers import Answer, Said
+from mockgpt.core.answers import Answer, Embedded, Said
 from mockgpt.core.calls import Attempt
 from mockgpt.core.decode import Decoded, model_not_found
-from mockgpt.core.draws import between, draw, uuid4
+from mockgpt.core.draws import answer_id, between, draw, uuid4
 from mockgpt.core.encode import models
 from mockgpt.core.encode.sse import json_bytes
+from mockgpt.core.encode.text import Encoded
 from mockgpt.core.endpoints import Route, allowed, encode
 from mockgpt.core.errors import ApiError, media_type, render
 from mockgpt.core.exchange import Incoming
@@ -25,6 +27,7 @@ from mockgpt.core.replies import Chunk, Defaults, Raw, Reply, pace_of
 from mockgpt.core.service import Dialect, Endpoint, Service
 
 _HEADER_SHOWN = 1_000  # characters of a header that repeats what the client sent
+_TOKENS, _VECTORS = 1_024, 1  # of an answer that is kept in bytes
 
 
 class Manner(Struct, frozen=True, kw_only=True):
@@ -58,19 +61,76 @@ def failed(reason: str) -> Plan:
     return whole(500, headers, json_bytes({"error": error}))
 
 
-def answered(
-    decoded: Decoded, endpoint: Endpoint, answer: Answer, manner: Manner, key: bytes
-) -> Plan:
-    """Return the response of an answer, streamed where the request asked for it."""
-    headers = (*_common(manner, key), *_filled(endpoint.headers, answer.model, manner, key))
-    if decoded.ignored:
-        headers = (*headers, ("x-mockgpt-ignored", _header_text(", ".join(decoded.ignored))))
+class Prepared(Struct, frozen=True, kw_only=True, eq=False):
+    """The response to equal requests, but for what each of them draws: ids, seconds, headers.
+
+    `own` are the headers that stand behind the service's.
+    """
+
+    answer: Answer
+    encoded: Encoded
+    service: Headers
+    own: Headers
+
+
+def prepared(
+    decoded: Decoded, endpoint: Endpoint, answer: Answer, service: Service, *, again: bool
+) -> Prepared:
+    """Prepare the response of an answer, streamed where the request asked for it.
+
+    `again` tells whether it is to be answered more than once.
+    """
     encoded = encode(decoded.request, answer)
-    if isinstance(encoded, bytes):
-        wait = answer.content.wait if isinstance(answer.content, Said) else 0.0
-        return whole(200, (*headers, ("content-type", "application/json")), encoded, wait)
-    more = _filled(endpoint.stream_headers, answer.model, manner, key)
-    return stream((*headers, *more, ("content-type", "text/event-stream")), encoded)
+    first, own, last = _headers(endpoint, service, encoded.streamed)
+    if decoded.ignored:
+        ignored = _header_text(", ".join(decoded.ignored))
+        own = (*own, ("x-mockgpt-ignored", ignored.replace("{", "{{").replace("}", "}}")))
+    return Prepared(
+        answer=answer,
+        encoded=encoded.kept() if again else encoded,
+        service=first,
+        own=own + last,
+    )
+
+
+def is_small(answer: Answer) -> bool:
+    """Tell whether an answer is little enough to be kept, in bytes, for requests that come again."""
+    if isinstance(answer.content, Embedded):
+        return len(answer.content.vectors) <= _VECTORS
+    return (answer.usage.completion_tokens or 0) <= _TOKENS
+
+
+@lru_cache(maxsize=64)
+def _headers(endpoint: Endpoint, service: Service, streamed: bool) -> tuple[Headers, ...]:  # noqa: FBT001
+    """Return the headers of the service, of the endpoint, and those that are the form's."""
+    form = (*endpoint.stream_headers.items(), ("content-type", "text/event-stream"))
+    return (
+        tuple(service.headers.items()),
+        tuple(endpoint.headers.items()),
+        form if streamed else (("content-type", "application/json"),),
+    )
+
+
+def answered(prepared: Prepared, manner: Manner, key: bytes, at: int) -> Plan:
+    """Return the response to one request, in this second of the Unix epoch."""
+    answer, encoded = prepared.answer, prepared.encoded
+    drawn = partial(draw, manner.seed, key)
+    tenths = between(drawn("milliseconds"), 2_000_000, 20_000_000)
+    values = {
+        "request_id": uuid4(drawn("request id")),
+        "model": answer.model,
+        "milliseconds": f"{tenths / 10_000:.4f}",
+    }
+    headers = _formatted(prepared.service, values) + manner.headers
+    headers += _formatted(prepared.own, values)
+    id_ = answer.id
+    if id_ is None and encoded.id:
+        id_ = answer_id(encoded.id, drawn("id"))
+    created = at if answer.created is None else answer.created
+    if encoded.streamed:
+        return stream(headers, encoded.filled(id_ or "", created))
+    wait = answer.content.wait if isinstance(answer.content, Said) else 0.0
+    return whole(200, headers, encoded.joined(id_ or "", created), wait)
 
 
 def verbatim(raw: Raw) -> Plan:
@@ -190,19 +250,19 @@ def _headed(plan: Plan, headers: dict[str, str]) -> Plan:
 
 def _common(manner: Manner, key: bytes) -> Headers:
     request_id = uuid4(draw(manner.seed, key, "request id"))
-    own = _formatted(manner.service.headers, {"request_id": request_id})
+    own = _formatted(tuple(manner.service.headers.items()), {"request_id": request_id})
     return own + manner.headers
 
 
-def _filled(headers: dict[str, str], model: str, manner: Manner, key: bytes) -> Headers:
-    tenths = between(draw(manner.seed, key, "milliseconds"), 2_000_000, 20_000_000)
-    return _formatted(headers, {"model": model, "milliseconds": f"{tenths / 10_000:.4f}"})
-
-
-def _formatted(headers: dict[str, str], values: dict[str, str]) -> Headers:
+def _formatted(headers: Headers, values: dict[str, str]) -> Headers:
     """Fill in what stands in braces, which few headers have."""
     return tuple(
-        [(name, text.format_map(values) if "{" in text else text) for name, text in headers.items()]
+        [
+            header
+            if "{" not in header[1] and "}" not in header[1]
+            else (header[0], header[1].format_map(values))
+            for header in headers
+        ]
     )
 
 

@@ -6,34 +6,31 @@ what was sent.
 
 from collections import deque
 from contextlib import ExitStack
-from functools import lru_cache, partial
 from typing import Any
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from mockgpt.core import keys, responses
-from mockgpt.core.answers import Embed, Makings, make
+from mockgpt.core.answers import Answer, Embed, Makings, make
 from mockgpt.core.blotting import discreet
 from mockgpt.core.calls import Attempt, Repetitions
-from mockgpt.core.case import Case, content_of, facts_of
-from mockgpt.core.decode import Decoded, decode
+from mockgpt.core.case import Case, Know, Known, facts_of
+from mockgpt.core.decode import Decoded
 from mockgpt.core.draws import draw
-from mockgpt.core.endpoints import find, refusal
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Exchange, Incoming, Journal, Sent
 from mockgpt.core.limits import Granted, Quotas, refusal_error
 from mockgpt.core.plan import Plan
 from mockgpt.core.playing import Play
-from mockgpt.core.replies import Raw
-from mockgpt.core.requests import Asked
+from mockgpt.core.replies import Raw, Reply
+from mockgpt.core.responses import Prepared
 from mockgpt.core.scenario import Loaded
-from mockgpt.core.service import Endpoint, Service
+from mockgpt.core.service import Service
 from mockgpt.core.settings import Settings, remembering
 from mockgpt.core.verdict import Finding, amiss, judged, unmet_steps, weighed
 
 _FINDINGS = 1_000
-_PATHS = 64
 
 
 class Outcome(Struct, kw_only=True):
@@ -63,12 +60,19 @@ class Session:
     """Answers the requests of one test by a scenario, in the manner of a service."""
 
     def __init__(
-        self, name: str, loaded: Loaded, service: Service, settings: Settings, embed: Embed
+        self,
+        name: str,
+        loaded: Loaded,
+        service: Service,
+        settings: Settings,
+        *,
+        embed: Embed,
+        know: Know,
     ) -> None:
         self.name = name
         self._service = service
         self._embed = embed
-        self._find = lru_cache(maxsize=_PATHS)(partial(find, service=service))
+        self._know = know
         self.open(loaded, settings)
 
     def open(self, loaded: Loaded, settings: Settings) -> None:
@@ -122,43 +126,27 @@ class Session:
 
     def answer(self, incoming: Incoming, caller: keys.Caller) -> Outcome:
         """Decide the response to a request of this caller's."""
-        case = self._case(incoming, caller)
-        route = self._find(incoming.path)
-        error = refusal(incoming, route, caller.keys, self.settings.api_keys, self._service)
-        if error is not None:
-            return self._refuse(case, error)
-        assert route is not None, "an unknown path is a refusal"
-        case.facts["endpoint"] = route.endpoint.name
+        known = self._know(incoming, caller, self.settings)
+        case = self._case(incoming, known)
+        if known.errors:
+            return self._refuse(case, *known.errors)
+        route = known.route
+        assert route is not None, "an unknown path is an error"
         if incoming.method == "OPTIONS":
             return self._outcome(
                 case.facts, responses.preflight(incoming, route.endpoint, case.manner, case.key)
             )
-        if route.endpoint.name == "models":
+        if known.decoded is None:
             models = responses.listed(route, case.manner, case.key)
             if isinstance(models, ApiError):
                 return self._refuse(case, models)
             return self._outcome(case.facts, models)
-        decoded = decode(
-            incoming.body,
-            incoming.headers.get("content-type"),
-            endpoint=route.endpoint,
-            path_model=route.model,
-            service=self._service,
-            split=self._split,
-            strict=self.settings.strict,
-        )
-        if not isinstance(decoded, Decoded):
-            return self._refuse(case, *decoded)
-        case.facts |= {"request": decoded.request, "ignored": decoded.ignored}
-        if self._quotas.limited:
-            return self._limited(case, decoded, route.endpoint)
-        return self._reply(case, decoded, route.endpoint)
+        return self._limited(case, known.decoded) if self._quotas.limited else self._reply(case)
 
     def refuse(self, incoming: Incoming, name: str, **values: str) -> Outcome:
         """Answer what is not to be decided, bytes that are no HTTP or a late request, by an error."""
-        return self._refuse(
-            self._case(incoming, keys.caller(incoming.headers)), ApiError(name, values)
-        )
+        known = self._know(incoming, keys.caller(incoming.headers), self.settings)
+        return self._refuse(self._case(incoming, known), ApiError(name, values))
 
     def fail(self, incoming: Incoming, bug: Exception) -> Outcome:
         """Answer a request that mockgpt itself failed on, and keep the bug for the test."""
@@ -191,23 +179,23 @@ class Session:
             self.noted.append(finding)
         return exchange
 
-    def _case(self, incoming: Incoming, caller: keys.Caller) -> Case:
+    def _case(self, incoming: Incoming, known: Known) -> Case:
         """Begin with a request. Its key is its content, and how often that came before.
 
         Not the order of arrival: concurrent requests that differ must not swap their ids.
         """
-        content = content_of(incoming, caller)
-        redaction = self.settings.redaction.knowing(content.secrets)
-        facts = facts_of(incoming, self.name, redaction)
-        facts["retries"] = caller.retries
-        facts["headers"] = caller.headers
-        facts["body"] = incoming.body
-        facts["content"] = content.digest
-        facts["key"] = keys.fingerprint(keys.decisive(caller.keys, self.settings.api_keys))
+        digest = known.digest
+        facts = {
+            **known.facts,
+            "session": self.name,
+            "at": incoming.at,
+            "elapsed": incoming.elapsed,
+            "connection": incoming.connection,
+        }
         return Case(
             incoming=incoming,
-            caller=caller,
-            key=draw(0, self.name, content.digest, self._repetition(content.digest)),
+            known=known,
+            key=draw(0, self.name, digest, self._repetition(digest)),
             manner=self._manner,
             facts=facts,
         )
@@ -223,7 +211,7 @@ class Session:
         case.facts |= {"error": errors[0].name, "message": message}
         return self._outcome(case.facts, plan, hidden)
 
-    def _limited(self, case: Case, decoded: Decoded, endpoint: Endpoint) -> Outcome:
+    def _limited(self, case: Case, decoded: Decoded) -> Outcome:
         """Answer a request that its key's limits admit; tell on every response what is left."""
         at = case.incoming.elapsed
         most = getattr(decoded.request, "max_tokens", None) or 0
@@ -236,53 +224,32 @@ class Session:
             return self._refuse(case, refusal_error(refused_by, decoded.model.name))
         with ExitStack() as undo:  # a bug on the way must not hold a place for ever
             undo.callback(granted.release, 0)
-            outcome = self._reply(case, decoded, endpoint)
+            outcome = self._reply(case)
             outcome.granted = granted
             undo.pop_all()
         return outcome
 
-    def _reply(self, case: Case, decoded: Decoded, endpoint: Endpoint) -> Outcome:
-        asked = Asked(
-            request=decoded.request,
-            body=decoded.body,
-            headers=case.incoming.headers,
-            api_keys=case.caller.keys,
-        )
-        content, at = case.facts["content"], case.incoming.elapsed
-        attempt = self.play.attempt(content, case.caller, asked, at)
+    def _reply(self, case: Case) -> Outcome:
+        attempt = self.play.attempt(case.known, case.incoming.elapsed)
         if isinstance(attempt, ApiError):
             return self._refuse(case, attempt)
-        outcome = self._reply_to(attempt, case, decoded, asked, endpoint=endpoint)
+        outcome = self._reply_to(attempt, case)
         outcome.attempt = attempt
         return outcome
 
-    def _reply_to(
-        self, attempt: Attempt, case: Case, decoded: Decoded, asked: Asked, *, endpoint: Endpoint
-    ) -> Outcome:
-        rule = self.play.rule(attempt)
-        found = self.play.reply(attempt, asked)
-        if isinstance(found, ApiError):
-            return self._refuse(case, found)
-        reply, meant = found
+    def _reply_to(self, attempt: Attempt, case: Case) -> Outcome:
+        reply = self.play.reply(attempt)
+        if isinstance(reply, ApiError):
+            return self._refuse(case, reply)
         case.facts |= self.play.record(attempt)
-        makings = Makings(
-            seed=self.seed,
-            created=int(case.incoming.at),
-            split=self._split,
-            embed=self._embed,
-            defaults=self.loaded.scenario.defaults,
-            call=attempt.call,
-            attempt=attempt.attempt,
-            rule=self.play.named(rule),
-        )
-        answer = make(reply, decoded, makings, meant=meant, occasion=case.key)
-        if isinstance(answer, ApiError):
-            outcome = self._refuse(case, answer)
-        elif isinstance(answer, Raw):
-            outcome = self._outcome(case.facts, responses.verbatim(answer))
+        made = self._made(reply, attempt, case.known)
+        if isinstance(made, ApiError):
+            outcome = self._refuse(case, made)
+        elif isinstance(made, Raw):
+            outcome = self._outcome(case.facts, responses.verbatim(made))
         else:
-            case.facts["usage"] = answer.usage
-            plan = responses.answered(decoded, endpoint, answer, case.manner, case.key)
+            case.facts["usage"] = made.answer.usage
+            plan = responses.answered(made, case.manner, case.key, int(case.incoming.at))
             outcome = self._outcome(case.facts, plan)
         outcome.plan, outcome.facts["faults"] = responses.disturbed(
             outcome.plan,
@@ -293,3 +260,37 @@ class Session:
             key=case.key,
         )
         return outcome
+
+    def _made(self, reply: Reply, attempt: Attempt, known: Known) -> Prepared | ApiError | Raw:
+        """Make what a reply says to a request; what it says to equal ones is made once."""
+        if known.prepared is not None:
+            loaded, before, prepared = known.prepared
+            if loaded is self.loaded and before is reply:
+                return prepared
+        decoded, asked, route = known.decoded, known.asked, known.route
+        assert decoded is not None, "only what is understood is replied to"
+        assert asked is not None, "of what is understood it is known"
+        assert route is not None, "an unknown path is an error"
+        rule = self.play.rule(attempt)
+        meant = self.play.meant(rule, asked)
+        if isinstance(meant, ApiError):
+            return meant
+        makings = Makings(
+            seed=self.seed,
+            split=self._split,
+            embed=self._embed,
+            defaults=self.loaded.scenario.defaults,
+            call=attempt.call,
+            attempt=attempt.attempt,
+            rule=self.play.named(rule),
+        )
+        answer = make(reply, decoded, makings, meant=meant)
+        if not isinstance(answer, Answer):
+            return answer
+        # A template may tell the call and the attempt.
+        again = known.came and reply.template is UNSET and responses.is_small(answer)
+        known.came = True
+        prepared = responses.prepared(decoded, route.endpoint, answer, self._service, again=again)
+        if again:
+            known.prepared = (self.loaded, reply, prepared)
+        return prepared

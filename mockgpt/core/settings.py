@@ -1,14 +1,16 @@
 """How a session behaves: the command line's options, as values."""
 
 from functools import lru_cache
+from typing import Literal
 
 from msgspec import Struct
 
 from mockgpt.core import tokens
 from mockgpt.core.decode import Split
-from mockgpt.core.playing import OnMiss
 from mockgpt.core.redaction import NOTHING, Redaction
 from mockgpt.core.service import Dialect
+
+OnMiss = Literal["error", "filler"]
 
 _TEXTS, _SHORT = 1_024, 2_048  # texts that are kept in tokens, and their characters at most
 _LONG_TEXTS, _LONG = 8, 2**15  # and of the longer ones
@@ -26,8 +28,8 @@ def remembering(split: Split) -> Split:
     return once
 
 
-class Settings(Struct, frozen=True, kw_only=True):
-    """Options of a session; `allow` and `deny` are codes of findings, besides the scenario's.
+class Settings(Struct, frozen=True, kw_only=True, eq=False):
+    """Options of a session, equal to themselves alone; `allow` and `deny` are codes of findings, besides the scenario's.
 
     `counts` is False where other processes are asked the same: then equal requests have equal
     answers, ids included, however often they come.

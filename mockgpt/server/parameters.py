@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mockgpt.core.pace import Duration
-from mockgpt.core.playing import OnMiss
 from mockgpt.core.service import Dialect
+from mockgpt.core.settings import OnMiss
 
 REFERENCE = "#/components/schemas/{name}"  # to a type in the API's description
 

@@ -12,6 +12,7 @@ import msgspec
 
 from mockgpt.core.answers import Answer, Embedded, Said, Spoken, Usage
 from mockgpt.core.encode import chat, completions, embeddings, models
+from mockgpt.core.encode.text import whole
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.service import Dialect, Endpoint, Rule, Service
 from mockgpt.server.parameters import REFERENCE
@@ -136,10 +137,10 @@ def _answers(service: Service) -> dict[str, tuple[bytes, ...]]:
     """Return an answer of each endpoint, or one of each form."""
     said = Said((Spoken((), "stop"),))
     embedded = [Embedded(((0.5,),), base64) for base64 in (False, True)]
-    answer = Answer(id="", created=0, model="", content=said, usage=Usage(0, 0))
+    answer = Answer(model="", content=said, usage=Usage(0, 0))
     return {
-        "chat": (chat.whole(answer, said),),
-        "completions": (completions.whole(answer, said),),
+        "chat": (whole(chat.FORM, answer, said).joined("", 0),),
+        "completions": (whole(completions.FORM, answer, said).joined("", 0),),
         "embeddings": tuple(embeddings.whole(answer, form) for form in embedded),
         "models": (models.listed(service),),
         "model": (models.one(next(iter(service.models.values()))),),

@@ -9,11 +9,11 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from mockgpt.core.clock import Clock
-from mockgpt.core.playing import OnMiss
 from mockgpt.core.reports.data import ExchangeView, FindingView, finding_view
 from mockgpt.core.scenario import Scenario
 from mockgpt.core.service import Dialect
 from mockgpt.core.session import Session
+from mockgpt.core.settings import OnMiss
 
 
 class ClockView(Struct, frozen=True, kw_only=True):

@@ -1,12 +1,18 @@
 """Requests that come again are known, and answered by all that is otherwise about them."""
 
+import re
+
+import msgspec
 import pytest
 from msgspec import convert
+from msgspec.structs import replace
 
-from mockgpt.core.case import content_of
+from mockgpt.core.case import knowing
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.keys import caller
+from mockgpt.core.plan import Data, Events
 from mockgpt.core.scenario import Scenario
+from mockgpt.core.settings import Settings
 from mockgpt.files.scenarios import load_scenarios
 from mockgpt.files.services import load_service
 
@@ -84,6 +90,59 @@ def test_a_path_s_model_and_another_content_type_are_looked_at(desk):
 def test_only_the_caller_whose_secret_it_is_is_said_to_repeat_it(size):
     incoming = Incoming(method="POST", path="/", body=b" " * size + OPAQUE.encode())
     mine, theirs = (caller({"x-token": token}) for token in (OPAQUE, OPAQUE[::-1]))
-    found = [content_of(incoming, one).secrets for one in (mine, theirs, mine)]
-    assert found == [(OPAQUE,), (), (OPAQUE,)]
-    assert content_of(incoming, mine).digest == content_of(incoming, theirs).digest
+    know, settings = knowing(load_service("pgpt")), Settings()
+    found = [know(incoming, one, settings) for one in (mine, theirs, mine)]
+    assert [one.facts["redaction"].secrets for one in found] == [(OPAQUE,), (), (OPAQUE,)]
+    assert len({one.digest for one in found}) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_said_again_has_an_id_and_a_second_of_its_own(desk, stream):
+    engine = desk(scenario({"reply": "Hi there"})).engine
+    body = {"model": "gpt-4", "messages": [{"role": "user", "content": "Hi"}], "stream": stream}
+
+    def ask(at):
+        told = Incoming(
+            method="POST",
+            path="/v1/chat/completions",
+            headers={"api-key": "k"},
+            body=msgspec.json.encode(body),
+            at=at,
+        )
+        _, *steps = engine.answer(told).plan
+        text = b"".join(step.bytes for step in steps if isinstance(step, Data | Events)).decode()
+        ids, seconds = (set(re.findall(p, text)) for p in ('"id":"([^"]*)"', '"created":([0-9]+)'))
+        assert (len(ids), seconds) == (1, {str(int(at))})
+        assert len(text.split("data: ")) == (6 if stream else 1)
+        return ids.pop(), re.sub('"id":"[^"]*"|"created":[0-9]+', "", text)
+
+    asked = [ask(at) for at in (1.0, 1.5, 2.0, 3.0)]
+    assert len({id_ for id_, _ in asked}) == 4
+    assert len({rest for _, rest in asked}) == 1
+
+
+def test_a_template_tells_of_every_call(desk):
+    ask = desk(scenario({"reply": {"template": "call {{ call }}"}}))
+    assert [ask().said for _ in range(4)] == [f"call {n}" for n in (1, 2, 3, 4)]
+
+
+def test_an_answer_too_large_to_keep_is_said_again(desk):
+    ask = desk(scenario({"reply": "word " * 2_000}))
+    assert {ask(model="gpt-4").said for _ in range(3)} == {"word " * 2_000}
+
+
+def test_the_same_rule_with_other_defaults_or_another_seed_answers_anew(desk):
+    rule = {"id": "one", "reply": {"filler": {"tokens": 9}}}
+    ask = desk(convert({"seed": 1, "rules": [rule]}, Scenario))
+    before = [ask().said for _ in range(3)]
+    engine = ask.engine
+    other = replace(engine.loaded, scenario=replace(engine.loaded.scenario, seed=2))
+    engine.amend(other)
+    after = [ask().said for _ in range(3)]
+    assert (len({*before}), len({*after}), len({*before, *after})) == (1, 1, 2)
+
+
+def test_ignored_parameters_may_have_braces(desk):
+    ask = desk(scenario({"reply": "Hi"}))
+    for _ in range(3):
+        assert ask(**{"{model}": 1, "}": 2}).headers["x-mockgpt-ignored"] == "{model}, }"

@@ -1,34 +1,77 @@
-"""What chat and completions share: usage, and streams of chunks.
+"""What chat and completions share: whole answers, usage, and streams of chunks.
 
-A chunk is a head and a tail that are encoded once a stream, and between them the few bytes that
-differ; a `Form` says which, so a further endpoint of this kind is a form.
+Equal answers differ in their id and second alone, so everything else is encoded once for all of
+them. A chunk is a head and a tail that are encoded once a stream, and between them the few bytes
+that differ; a `Form` says which, so a further endpoint of this kind is a form.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain, repeat, zip_longest
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mockgpt.core.answers import Answer, Said, Spoken, Usage
 from mockgpt.core.chunks import by_tokens
-from mockgpt.core.encode.sse import DONE, event, json_bytes
+from mockgpt.core.encode.sse import DONE, json_bytes
 from mockgpt.core.plan import Data, Events, Pause
 
 T = TypeVar("T")
 
 
 class Form(Struct, frozen=True, kw_only=True):
-    """The bytes of one choice in a chunk, without its braces.
+    """The answers of an endpoint: how ids begin, the `object` of an answer and of a chunk.
 
+    `choice` is one in a whole answer. The bytes are those of one in a chunk, without its braces:
     `%(index)d`, `%(text)b` and `%(finish)b` are filled in; an empty `opening` sends no chunk.
     """
 
-    object: str
+    id: str
+    whole: str
+    chunk: str
+    choice: Callable[[int, Spoken], dict[str, Any]]
     opening: bytes
     piece: bytes
     closing: bytes
+
+
+class Encoded(Struct, frozen=True, eq=False):
+    """A body as all equal answers have it: `steps` without their beginning, which has the id.
+
+    That is `before`, the id, `between` and the second. Without a form of ids, `id`, nothing is
+    filled in.
+    """
+
+    steps: Iterable[Data | Events | Pause]
+    streamed: bool = False
+    id: str = ""
+    before: bytes = b""
+    between: bytes = b""
+
+    def kept(self) -> "Encoded":
+        """Return what can be filled in more than once."""
+        return replace(self, steps=tuple(self.steps))
+
+    def filled(self, id_: str, created: int) -> Iterator[Data | Events | Pause]:
+        """Yield the body of an answer with this id, made in this second of the Unix epoch."""
+        if not self.id:
+            yield from self.steps
+            return
+        begin = b"%b%b%b%d" % (self.before, json_bytes(id_), self.between, created)
+        for step in self.steps:
+            if isinstance(step, Events):
+                yield Events(begin + step.before, step.texts, step.after, step.tokens, step.waits)
+            elif isinstance(step, Data) and step.mark != "done":
+                yield Data(begin + step.bytes, step.mark, step.tokens)
+            else:
+                yield step
+
+    def joined(self, id_: str, created: int) -> bytes:
+        """Return the body of such an answer in one."""
+        steps = self.filled(id_, created)
+        return b"".join([step.bytes for step in steps if not isinstance(step, Pause)])
 
 
 def usage_of(usage: Usage) -> dict[str, int | None]:
@@ -40,30 +83,51 @@ def usage_of(usage: Usage) -> dict[str, int | None]:
     }
 
 
-def events(
-    form: Form, answer: Answer, said: Said, *, include_usage: bool
-) -> Iterator[Data | Events | Pause]:
-    """Yield the events of a stream, choices in turn, `[DONE]` last, and the waits of their own.
+def whole(form: Form, answer: Answer, said: Said) -> Encoded:
+    """Return the body of an answer that is not streamed."""
+    body = {
+        "model": answer.model,
+        "choices": [form.choice(index, choice) for index, choice in enumerate(said.choices)],
+        "usage": usage_of(answer.usage),
+    }
+    rest = Data(b",%b\n" % json_bytes(body)[1:])
+    return Encoded((rest,), id=form.id, before=b'{"id":', between=_between(form.whole))
+
+
+def stream(form: Form, answer: Answer, said: Said, *, include_usage: bool) -> Encoded:
+    """Return the events of a stream, choices in turn, `[DONE]` last, and the waits of their own.
 
     Only with `include_usage` (`stream_options`) is there a chunk without choices, the last but
     `[DONE]`: old clients' loops read `choices[0]` of every chunk.
     """
-    head = {
-        "id": answer.id,
-        "object": form.object,
-        "created": answer.created,
-        "model": answer.model,
-    }
-    before = b'data: %b,"choices":[{' % json_bytes(head)[:-1]
-    spoken = [_choice(form, index, choice, before) for index, choice in enumerate(said.choices)]
+    return Encoded(
+        _events(form, answer, said, include_usage=include_usage),
+        streamed=True,
+        id=form.id,
+        before=b'data: {"id":',
+        between=_between(form.chunk),
+    )
+
+
+def _between(object_: str) -> bytes:
+    return b',"object":%b,"created":' % json_bytes(object_)
+
+
+def _events(
+    form: Form, answer: Answer, said: Said, *, include_usage: bool
+) -> Iterator[Data | Events | Pause]:
+    before = b',"model":%b,"choices":[' % json_bytes(answer.model)
+    spoken = [
+        _choice(form, index, choice, before + b"{") for index, choice in enumerate(said.choices)
+    ]
     in_turn = spoken[0] if len(spoken) == 1 else _in_turn(spoken)
     for step, wait in in_turn:
         if wait:
             yield Pause(wait)
         yield step
     if include_usage:
-        usage = {**head, "choices": [], "usage": usage_of(answer.usage)}
-        yield Data(event(json_bytes(usage)), "usage")
+        usage = json_bytes(usage_of(answer.usage))
+        yield Data(b'%b],"usage":%b}\n\n' % (before, usage), "usage")
     yield _DONE
 
 
