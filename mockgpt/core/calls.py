@@ -23,7 +23,7 @@ class Attempt(Struct, frozen=True):
     attempt: int
 
 
-class _Call(Struct):
+class _Call(Struct, eq=False):
     latest: Attempt
     failed_at: float | None = None  # when its last attempt ended in a way that clients try again
 
@@ -61,9 +61,12 @@ class Calls:
         equal body within the window of a failed attempt is one (design, "Calls and attempts"). Of
         several calls it is the one with as many attempts as counted, then the one that failed first.
         """
+        waiting = self._open.get(body)
+        if waiting is None:
+            return None
         calls = [
             call
-            for call in self._open.get(body, ())
+            for call in waiting
             if retry_count > 0
             or (call.failed_at is not None and at - call.failed_at < self._window)
         ]
@@ -84,10 +87,13 @@ class Calls:
         number = self.counted(rule) + 1
         self._counts[rule] = number
         attempt = Attempt(rule, number, 1)
-        # What failed before is too old to be continued.
-        running = [call for call in self._open.get(body, ()) if call.failed_at is None]
-        self._open[body] = [*running, _Call(attempt)]
-        self._open.move_to_end(body)
+        before = self._open.get(body)
+        if before is None:
+            self._open[body] = [_Call(attempt)]
+        else:  # what failed is too old to be continued
+            running = [call for call in before if call.failed_at is None]
+            self._open[body] = [*running, _Call(attempt)]
+            self._open.move_to_end(body)
         if len(self._open) > _OPEN:
             self._open.popitem(last=False)
         return attempt
@@ -95,8 +101,10 @@ class Calls:
     def ended(self, body: bytes, attempt: Attempt, sent: Sent | None, at: float) -> None:
         """Note how an attempt ended: a call that has its answer is over."""
         calls = self._open.get(body, [])
-        call = next((call for call in calls if call.latest == attempt), None)
-        if call is None:
+        for call in calls:
+            if call.latest == attempt:
+                break
+        else:
             return
         if sent is None or sent.ending != "complete" or retryable(sent.status):
             call.failed_at = at

@@ -4,6 +4,8 @@ Every random-looking value is a BLAKE2b digest of the seed and of what the value
 order in which concurrent requests arrive changes nothing and one seed gives the same bytes for ever.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import product
 
@@ -25,6 +27,24 @@ def draw(seed: int, *purpose: str | bytes | int, size: int = 32) -> bytes:
         digest.update(b"%d:" % len(data))
         digest.update(data)
     return digest.digest()
+
+
+def drawing(seed: int, key: bytes) -> Callable[[str], bytes]:
+    """Return what draws 32 bytes for a purpose, as `draw(seed, key, purpose)` does, only faster."""
+    root = blake2b(b"%d%d:%b" % (seed, len(key), key), digest_size=32)
+
+    def drawn(purpose: str) -> bytes:
+        digest = root.copy()
+        digest.update(_part(purpose))
+        return digest.digest()
+
+    return drawn
+
+
+@lru_cache(maxsize=64)
+def _part(purpose: str) -> bytes:
+    data = purpose.encode()
+    return b"%d:%b" % (len(data), data)
 
 
 def answer_id(prefix: str, drawn: bytes) -> str:

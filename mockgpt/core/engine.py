@@ -124,7 +124,7 @@ class Engine:
         `sk-mock-<name>`, `default`.
         """
         caller = keys.caller(incoming.headers)
-        found = _PATH.fullmatch(incoming.path)
+        found = _PATH.fullmatch(incoming.path) if incoming.path.startswith("/s/") else None
         if found is not None:
             incoming = replace(incoming, path=found[2])
         else:

@@ -4,7 +4,7 @@ Here a response gets its headers, its pace and its faults. All of it depends on 
 """
 
 from base64 import b64decode
-from functools import lru_cache, partial
+from functools import lru_cache
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from mockgpt.core.answers import Answer, Embedded, Said
 from mockgpt.core.calls import Attempt
 from mockgpt.core.decode import Decoded, model_not_found
-from mockgpt.core.draws import answer_id, between, draw, uuid4
+from mockgpt.core.draws import answer_id, between, draw, drawing, uuid4
 from mockgpt.core.encode import models
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.encode.text import Encoded
@@ -114,7 +114,7 @@ def _headers(endpoint: Endpoint, service: Service, streamed: bool) -> tuple[Head
 def answered(prepared: Prepared, manner: Manner, key: bytes, at: int) -> Plan:
     """Return the response to one request, in this second of the Unix epoch."""
     answer, encoded = prepared.answer, prepared.encoded
-    drawn = partial(draw, manner.seed, key)
+    drawn = drawing(manner.seed, key)
     tenths = between(drawn("milliseconds"), 2_000_000, 20_000_000)
     values = {
         "request_id": uuid4(drawn("request id")),
