@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from mockgpt.core.answers import Usage
 from mockgpt.core.blotting import reply_body, request_body, teller
-from mockgpt.core.plan import Headers
+from mockgpt.core.plan import Filled, Headers
 from mockgpt.core.redaction import NOTHING, Redaction, hidden, withheld
 from mockgpt.core.requests import Request, with_texts
 
@@ -62,11 +62,11 @@ class Sent(Struct, frozen=True, kw_only=True):
     """What was really sent: so many events, writes and bytes of body in so many seconds.
 
     `writes` has the first 1,000, `body` the first 64 KiB. `silence` is the longest wait, in
-    seconds, that the client sat through.
+    seconds, that the client sat through. `told` are the `headers`, as they were given.
     """
 
     status: int
-    headers: Headers = ()
+    told: Headers | Filled = ()
     body: bytes = b""
     events: int = 0
     chunks: int = 0
@@ -77,12 +77,18 @@ class Sent(Struct, frozen=True, kw_only=True):
     writes: tuple[Write, ...] = ()
 
     def __repr__(self) -> str:
-        return Struct.__repr__(replace(self, body=reply_body(self.body, NOTHING, hidden)))
+        body = reply_body(self.body, NOTHING, hidden)
+        return Struct.__repr__(replace(self, told=self.headers, body=body))
+
+    @property
+    def headers(self) -> Headers:
+        """Names and values."""
+        return tuple(self.told)
 
     @property
     def retry_after(self) -> float | None:
         """How many seconds the client was asked to wait before it tries again."""
-        told = dict(self.headers)
+        told = dict(self.told)
         milliseconds, seconds = told.get("retry-after-ms", ""), told.get("retry-after", "")
         if re.fullmatch(_NUMBER, milliseconds):
             return float(milliseconds) / 1000
@@ -148,8 +154,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
         request = None if self.request is None else with_texts(self.request, _changed(by))
         sent = self.sent
         if sent is not None:
-            headers = tuple((name, told(value)) for name, value in sent.headers)
-            sent = replace(sent, headers=headers, body=reply_body(sent.body, by, told))
+            headers = tuple((name, told(value)) for name, value in sent.told)
+            sent = replace(sent, told=headers, body=reply_body(sent.body, by, told))
         return replace(
             self,
             path=by.text(self.path),

@@ -1,7 +1,7 @@
 """Headers that a scenario gives: which would break HTTP, and how they join those of the service."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mockgpt.core.plan import Headers
 
@@ -21,9 +21,9 @@ def header_problems(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield name, f"expected one line of Latin-1, found {value!r}"
 
 
-def merged(headers: Headers, more: Mapping[str, str]) -> Headers:
+def merged(headers: Iterable[tuple[str, str]], more: Mapping[str, str]) -> Headers:
     """Return headers with further ones, which replace those of the same name, whatever its case."""
     if not more:
-        return headers
+        return tuple(headers)
     lowered = {name.lower(): value for name, value in more.items()}
     return (*(header for header in headers if header[0].lower() not in lowered), *lowered.items())

@@ -20,11 +20,32 @@ Bytes = bytes  # where a field has that name
 FOR_EVER = float("inf")  # seconds: nothing more comes, and the connection stays open
 
 
+class Layout(Struct, frozen=True, eq=False):
+    """The headers of many responses, equal to itself alone: at these `places` each has its own value."""
+
+    headers: Headers
+    places: tuple[int, ...] = ()
+
+
+class Filled(Struct, frozen=True, gc=False):
+    """Headers as a layout has them, with the values for its places."""
+
+    layout: Layout
+    values: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Yield names and values."""
+        headers = list(self.layout.headers)
+        for place, value in zip(self.layout.places, self.values, strict=True):
+            headers[place] = (headers[place][0], value)
+        return iter(headers)
+
+
 class Head(Struct, frozen=True, gc=False):
     """Status and headers; `length` in bytes, or None for a body of unknown length (a stream)."""
 
     status: int
-    headers: Headers
+    headers: Headers | Filled
     length: int | None = None
 
 
@@ -99,7 +120,7 @@ Step = Head | Data | Events | Pause | End | Abort
 Plan = Iterator[Step]
 
 
-def whole(status: int, headers: Headers, body: bytes, wait: float = 0.0) -> Plan:
+def whole(status: int, headers: Headers | Filled, body: bytes, wait: float = 0.0) -> Plan:
     """Plan a response whose body is known and of known length, and comes after so many seconds."""
     yield Head(status, headers, len(body))
     if wait:
@@ -109,7 +130,7 @@ def whole(status: int, headers: Headers, body: bytes, wait: float = 0.0) -> Plan
     yield End()
 
 
-def stream(headers: Headers, events: Iterable[Data | Events | Pause]) -> Plan:
+def stream(headers: Headers | Filled, events: Iterable[Data | Events | Pause]) -> Plan:
     """Plan a stream of events, with status 200."""
     yield Head(200, headers)
     yield from events

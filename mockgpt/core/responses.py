@@ -22,7 +22,18 @@ from mockgpt.core.exchange import Incoming
 from mockgpt.core.headers import merged
 from mockgpt.core.injection import Occasion, faulty, happens
 from mockgpt.core.pace import hurried, paced, seconds
-from mockgpt.core.plan import Data, End, Head, Headers, Pause, Plan, stream, whole
+from mockgpt.core.plan import (
+    Data,
+    End,
+    Filled,
+    Head,
+    Headers,
+    Layout,
+    Pause,
+    Plan,
+    stream,
+    whole,
+)
 from mockgpt.core.replies import Chunk, Defaults, Raw, Reply, pace_of
 from mockgpt.core.service import Dialect, Endpoint, Service
 
@@ -64,13 +75,15 @@ def failed(reason: str) -> Plan:
 class Prepared(Struct, frozen=True, kw_only=True, eq=False):
     """The response to equal requests, but for what each of them draws: ids, seconds, headers.
 
-    `own` are the headers that stand behind the service's.
+    `texts` are what is filled in at the places of its headers' layout, with `{placeholders}`. So
+    many of the headers are the `common` ones, which limits stand behind.
     """
 
     answer: Answer
     encoded: Encoded
-    service: Headers
-    own: Headers
+    layout: Layout
+    texts: tuple[str, ...]
+    common: int
 
 
 def prepared(
@@ -81,15 +94,14 @@ def prepared(
     `again` tells whether it is to be answered more than once.
     """
     encoded = encode(decoded.request, answer)
-    first, own, last = _headers(endpoint, service, encoded.streamed)
-    if decoded.ignored:
-        ignored = _header_text(", ".join(decoded.ignored))
-        own = (*own, ("x-mockgpt-ignored", ignored.replace("{", "{{").replace("}", "}}")))
+    ignored = _header_text(", ".join(decoded.ignored)) if decoded.ignored else None
+    layout, texts = _layout(endpoint, service, ignored, streamed=encoded.streamed)
     return Prepared(
         answer=answer,
         encoded=encoded.kept() if again else encoded,
-        service=first,
-        own=own + last,
+        layout=layout,
+        texts=texts,
+        common=len(service.headers),
     )
 
 
@@ -101,14 +113,26 @@ def is_small(answer: Answer) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _headers(endpoint: Endpoint, service: Service, streamed: bool) -> tuple[Headers, ...]:  # noqa: FBT001
-    """Return the headers of the service, of the endpoint, and those that are the form's."""
-    form = (*endpoint.stream_headers.items(), ("content-type", "text/event-stream"))
-    return (
-        tuple(service.headers.items()),
-        tuple(endpoint.headers.items()),
-        form if streamed else (("content-type", "application/json"),),
-    )
+def _layout(
+    endpoint: Endpoint, service: Service, ignored: str | None, *, streamed: bool
+) -> tuple[Layout, tuple[str, ...]]:
+    """Return the headers of such responses, and the texts with something to fill in."""
+    told = {} if ignored is None else {"x-mockgpt-ignored": ignored}
+    kind = {"content-type": "text/event-stream" if streamed else "application/json"}
+    headers: list[tuple[str, str]] = []
+    texts: dict[int, str] = {}
+    for group, is_filled in (
+        (service.headers, True),
+        (endpoint.headers, True),
+        (told, False),
+        (endpoint.stream_headers if streamed else {}, True),
+        (kind, False),
+    ):
+        for name, text in group.items():
+            if is_filled and "{" in text:
+                texts[len(headers)] = text
+            headers.append((name, text))
+    return Layout(tuple(headers), tuple(texts)), tuple(texts.values())
 
 
 def answered(prepared: Prepared, manner: Manner, key: bytes, at: int) -> Plan:
@@ -121,8 +145,8 @@ def answered(prepared: Prepared, manner: Manner, key: bytes, at: int) -> Plan:
         "model": answer.model,
         "milliseconds": f"{tenths / 10_000:.4f}",
     }
-    headers = _formatted(prepared.service, values) + manner.headers
-    headers += _formatted(prepared.own, values)
+    filled = Filled(prepared.layout, tuple([text.format_map(values) for text in prepared.texts]))
+    headers = filled if not manner.headers else _with(filled, manner.headers, prepared.common)
     id_ = answer.id
     if id_ is None and encoded.id:
         id_ = answer_id(encoded.id, drawn("id"))
@@ -131,6 +155,11 @@ def answered(prepared: Prepared, manner: Manner, key: bytes, at: int) -> Plan:
         return stream(headers, encoded.filled(id_ or "", created))
     wait = answer.content.wait if isinstance(answer.content, Said) else 0.0
     return whole(200, headers, encoded.joined(id_ or "", created), wait)
+
+
+def _with(filled: Filled, more: Headers, place: int) -> Headers:
+    headers = tuple(filled)
+    return headers[:place] + more + headers[place:]
 
 
 def verbatim(raw: Raw) -> Plan:
@@ -250,20 +279,9 @@ def _headed(plan: Plan, headers: dict[str, str]) -> Plan:
 
 def _common(manner: Manner, key: bytes) -> Headers:
     request_id = uuid4(draw(manner.seed, key, "request id"))
-    own = _formatted(tuple(manner.service.headers.items()), {"request_id": request_id})
-    return own + manner.headers
-
-
-def _formatted(headers: Headers, values: dict[str, str]) -> Headers:
-    """Fill in what stands in braces, which few headers have."""
-    return tuple(
-        [
-            header
-            if "{" not in header[1] and "}" not in header[1]
-            else (header[0], header[1].format_map(values))
-            for header in headers
-        ]
-    )
+    values = {"request_id": request_id}
+    own = [(name, text.format_map(values)) for name, text in manner.service.headers.items()]
+    return (*own, *manner.headers)
 
 
 def _header_text(text: str) -> str:

@@ -63,7 +63,7 @@ class Sender:
             return None
         return Sent(
             status=self._head.status,
-            headers=self._head.headers,
+            told=self._head.headers,
             events=self._sent_events,
             chunks=self._chunks,
             bytes=self._bytes,

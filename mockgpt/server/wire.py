@@ -12,7 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from mockgpt.core.plan import Head
+from mockgpt.core.plan import Filled, Head, Layout
 
 LAST_CHUNK = b"0\r\n\r\n"
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -65,32 +65,67 @@ def framing(head: Head, wire: Wire) -> Framing:
     )
 
 
+class _Template(Struct, frozen=True):
+    """A head with `%s` for what differs: its values, then its date and its length, where it has such."""
+
+    text: str
+    lines: int
+    dated: bool
+    sized: bool
+
+
 def head_bytes(head: Head, framed: Framing, at: float, *, http11: bool) -> bytes:
     """Return a status line and headers. `at` in seconds of the clock gives the Date.
 
     Raises ValueError for a header that would break the lines.
     """
-    lines = [f"HTTP/1.{int(http11)} {head.status} {_PHRASES.get(head.status, '')}"]
-    given = set()
-    for name, value in head.headers:
-        given.add(name.lower())
-        lines.append(f"{name}: {value}")
-    if "date" not in given:
-        lines.append(f"date: {_http_date(int(at))}")
+    headers, status = head.headers, head.status
+    size = head.length and 1
+    if isinstance(headers, Filled):
+        values: tuple[object, ...] = headers.values
+        template = _template(headers.layout, status, framed, size, http11=http11)
+    else:
+        values = ()
+        template = _written(Layout(headers), status, framed, size, http11=http11)
+    if template.dated:
+        values = (*values, _http_date(int(at)))
+    if template.sized:
+        values = (*values, head.length)
+    text = template.text % values
+    if text.count("\n") != template.lines or text.count("\r") != template.lines:
+        raise ValueError(f"expected headers of one line each, found {headers!r}")
+    return text.encode("latin-1")
+
+
+def _written(
+    layout: Layout, status: int, framed: Framing, size: int | None, *, http11: bool
+) -> _Template:
+    """Return the head of all responses with these headers that are framed alike.
+
+    `size` is None where the length is unknown, 0 where it is that, and 1 for all others.
+    """
+    lines = [f"HTTP/1.{int(http11)} {status} {_PHRASES.get(status, '')}"]
+    given = {name.lower() for name, _ in layout.headers}
+    for place, (name, value) in enumerate(layout.headers):
+        text = f"{name}: {'' if place in layout.places else value}".replace("%", "%%")
+        lines.append(f"{text}%s" if place in layout.places else text)
+    dated, sized = "date" not in given, size is not None and status != _WITHOUT_LENGTH
+    if dated:
+        lines.append("date: %s")
     if "server" not in given:
         lines.append("server: mockgpt")
     if framed.chunked:
         lines.append("Transfer-Encoding: chunked")
-    elif head.length is not None and head.status != _WITHOUT_LENGTH:
-        lines.append(f"Content-Length: {head.length}")
-    if "content-type" not in given and not framed.bodiless and head.length != 0:
+    elif sized:
+        lines.append("Content-Length: %s")
+    if "content-type" not in given and not framed.bodiless and size != 0:
         lines.append("Content-Type: application/octet-stream")
     if "connection" not in given and framed.keep_alive is not http11:
         lines.append(f"Connection: {'keep-alive' if framed.keep_alive else 'close'}")
-    text = "\r\n".join(lines)
-    if text.count("\n") >= len(lines) or text.count("\r") >= len(lines):
-        raise ValueError(f"expected headers of one line each, found {head.headers!r}")
-    return f"{text}\r\n\r\n".encode("latin-1")
+    return _Template("\r\n".join(lines) + "\r\n\r\n", len(lines) + 1, dated, sized)
+
+
+_template = lru_cache(maxsize=64)(_written)
 
 
 @lru_cache(maxsize=8)

@@ -16,7 +16,7 @@ def asked(at, status=200, *, text="Hello!", content=b"a", number=0, **more):
     """One exchange: what was asked, when, and what came of it (no status: a broken connection)."""
     sent = {
         key: more.pop(key)
-        for key in ("headers", "ending", "seconds", "silence", "events")
+        for key in ("told", "ending", "seconds", "silence", "events")
         if key in more
     }
     return Exchange(
@@ -47,9 +47,9 @@ CASES = {
         [asked(0, 503), asked(1, 503), asked(3.1, 503), asked(7.5)],
         [],
     ),
-    "Retry-After is waited for": ([asked(0, 429, headers=RETRY_AFTER), asked(1.5)], []),
+    "Retry-After is waited for": ([asked(0, 429, told=RETRY_AFTER), asked(1.5)], []),
     "Retry-After is not waited for": (
-        [asked(0, 429, headers=RETRY_AFTER), asked(1.3)],
+        [asked(0, 429, told=RETRY_AFTER), asked(1.3)],
         ["retry_after_ignored"],
     ),
     "an error that stays is tried again": ([asked(0, 400), asked(1, 400)], ["retried_refusal"]),
@@ -162,4 +162,4 @@ def test_every_code_has_a_case_or_is_no_conduct():
     ],
 )
 def test_retry_after(headers, seconds):
-    assert Sent(status=429, headers=headers).retry_after == seconds
+    assert Sent(status=429, told=headers).retry_after == seconds

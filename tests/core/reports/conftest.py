@@ -41,7 +41,7 @@ def record():
     events = [b"data: %d\n\n" % number for number in range(5)]
     stream = Sent(
         status=200,
-        headers=(("content-type", "text/event-stream"),),
+        told=(("content-type", "text/event-stream"),),
         body=b"".join(events),
         events=5,
         chunks=5,
@@ -52,7 +52,7 @@ def record():
     )
     cut = Sent(
         status=200,
-        headers=(("content-type", "text/event-stream"),),
+        told=(("content-type", "text/event-stream"),),
         body=b"data: {\r\n",
         chunks=1,
         bytes=100_000,

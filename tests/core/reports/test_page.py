@@ -210,7 +210,7 @@ def test_large_records_stay_small_and_say_so(asked):
     writes = tuple(Write(number / 1_000, 100) for number in range(1_000))
     sent = Sent(
         status=200,
-        headers=tuple((f"x-{number}", "<" * 600) for number in range(20)),
+        told=tuple((f"x-{number}", "<" * 600) for number in range(20)),
         body=text.encode()[: 2**16],
         chunks=1_000,
         bytes=2**20,
@@ -246,7 +246,7 @@ def test_no_text_gets_out_of_its_place(name, outcome, texts, body):
     session, scenario, rule, place, error, message, header, value, path, fault = texts
     sent = Sent(
         status=200,
-        headers=((header, value),),
+        told=((header, value),),
         body=body,
         chunks=2,
         bytes=len(body) + 1,
