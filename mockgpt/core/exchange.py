@@ -10,13 +10,14 @@ from msgspec.structs import replace
 
 from mockgpt.core.answers import Usage
 from mockgpt.core.blotting import reply_body, request_body, teller
-from mockgpt.core.plan import Filled, Headers
+from mockgpt.core.plan import Bytes, Events, Filled, Headers
 from mockgpt.core.redaction import NOTHING, Redaction, hidden, withheld
 from mockgpt.core.requests import Request, with_texts
 
 Ending = Literal["complete", "client_left", "aborted"]
 Chosen = Literal["", "rule", "step", "filler"]
 
+KEPT = 2**16  # bytes of a body that was sent
 RETRYABLE = frozenset({408, 409, 429})  # and every 5xx: what official clients try again
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
 _ENTRY = 1_000  # bytes that an exchange holds besides its texts, about
@@ -62,12 +63,13 @@ class Sent(Struct, frozen=True, kw_only=True):
     """What was really sent: so many events, writes and bytes of body in so many seconds.
 
     `writes` has the first 1,000, `body` the first 64 KiB. `silence` is the longest wait, in
-    seconds, that the client sat through. `told` are the `headers`, as they were given.
+    seconds, that the client sat through. `told` are the `headers` and `kept` is the `body`, as they
+    were given: a stream's events hold in common what is the same in all of them.
     """
 
     status: int
     told: Headers | Filled = ()
-    body: bytes = b""
+    kept: tuple[Bytes | Events, ...] = ()
     events: int = 0
     chunks: int = 0
     bytes: int = 0
@@ -78,12 +80,18 @@ class Sent(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         body = reply_body(self.body, NOTHING, hidden)
-        return Struct.__repr__(replace(self, told=self.headers, body=body))
+        return Struct.__repr__(replace(self, told=self.headers, kept=(body,)))
 
     @property
     def headers(self) -> Headers:
         """Names and values."""
         return tuple(self.told)
+
+    @property
+    def body(self) -> Bytes:
+        """The first 64 KiB of the body."""
+        parts = [part.bytes if isinstance(part, Events) else part for part in self.kept]
+        return b"".join(parts)[:KEPT]
 
     @property
     def retry_after(self) -> float | None:
@@ -155,7 +163,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
         sent = self.sent
         if sent is not None:
             headers = tuple((name, told(value)) for name, value in sent.told)
-            sent = replace(sent, told=headers, body=reply_body(sent.body, by, told))
+            sent = replace(sent, told=headers, kept=(reply_body(sent.body, by, told),))
         return replace(
             self,
             path=by.text(self.path),
@@ -254,7 +262,7 @@ class Journal:
 
 def _without_bodies(exchange: Exchange) -> Exchange:
     sent = exchange.sent
-    bare = None if sent is None else replace(sent, body=b"", writes=())
+    bare = None if sent is None else replace(sent, kept=(), writes=())
     # What a message repeats of the body is known by the body alone.
     message = exchange.message and exchange.tell(exchange.message)
     return replace(exchange, body=b"", bodies=False, request=None, message=message, sent=bare)
@@ -269,4 +277,6 @@ def _size(exchange: Exchange) -> int:
     headers = sum(map(len, exchange.headers.values()))
     held = _ENTRY + 2 * len(exchange.body) + headers + len(exchange.path)
     sent = exchange.sent
-    return held if sent is None else held + len(sent.body) + _WRITE * len(sent.writes)
+    if sent is None:
+        return held
+    return held + (min(sent.bytes, KEPT) if sent.kept else 0) + _WRITE * len(sent.writes)

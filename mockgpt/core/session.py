@@ -165,7 +165,8 @@ class Session:
         journal = outcome.journal
         number = journal.dropped + len(journal) + 1
         if sent is not None and outcome.hidden:
-            sent = replace(sent, body=sent.body.replace(outcome.hidden.encode(), b"***"))
+            body = sent.body.replace(outcome.hidden.encode(), b"***")
+            sent = replace(sent, kept=(body,))
         exchange = Exchange(**outcome.facts, sent=sent, number=number)
         journal.append(exchange)
         if journal is not self.journal:  # the session has begun anew meanwhile

@@ -71,7 +71,7 @@ class Sender:
             silence=self._silence,
             ending=self._ending,
             writes=tuple(map(Write, self._times, self._sizes)),
-            body=b"".join(self._kept)[:_KEPT],
+            kept=(b"".join(self._kept)[:_KEPT],),
         )
 
     async def send(self, plan: Plan) -> None:

@@ -195,7 +195,7 @@ EXCHANGE = Exchange(
     body=b'{"messages":[{"role":"user","content":"ann@example.com is here"}]}',
     request=ChatRequest(model="m", messages=(Message("user", "ann@example.com is here", "bob"),)),
     message="got 'ann@example.com is here'",
-    sent=Sent(status=400, body=b"got ann@example.com", told=(("x-a", "ann@example.com"),)),
+    sent=Sent(status=400, kept=(b"got ann@example.com",), told=(("x-a", "ann@example.com"),)),
     redaction=redaction(["prompts", "emails"]),
 )
 

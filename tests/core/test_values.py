@@ -154,7 +154,7 @@ def test_a_journal_forgets_the_oldest_entries():
 def test_a_journal_is_bounded_in_bytes_and_drops_old_bodies_first():
     journal = Journal(size=10_000)
     for size in (3000, 1000, 1000):
-        journal.append(exchange(size, sent=Sent(status=200, body=b"y" * 100, bytes=100)))
+        journal.append(exchange(size, sent=Sent(status=200, kept=(b"y" * 100,), bytes=100)))
     assert [(len(e.body), e.bodies) for e in journal] == [(0, False), (1000, True), (1000, True)]
     assert [(e.sent.body, e.sent.bytes) for e in journal][:2] == [(b"", 100), (b"y" * 100, 100)]
     assert journal.dropped == 0

@@ -42,7 +42,7 @@ def record():
     stream = Sent(
         status=200,
         told=(("content-type", "text/event-stream"),),
-        body=b"".join(events),
+        kept=(b"".join(events),),
         events=5,
         chunks=5,
         bytes=sum(map(len, events)),
@@ -53,14 +53,14 @@ def record():
     cut = Sent(
         status=200,
         told=(("content-type", "text/event-stream"),),
-        body=b"data: {\r\n",
+        kept=(b"data: {\r\n",),
         chunks=1,
         bytes=100_000,
         seconds=0.5,
         ending="aborted",
         writes=(Write(0.25, 9),),
     )
-    refused = Sent(status=400, body=b'{"error":{"message":"<b>"}}', chunks=1, bytes=27)
+    refused = Sent(status=400, kept=(b'{"error":{"message":"<b>"}}',), chunks=1, bytes=27)
     rule = {"chosen": "rule", "rule": "greet", "place": "a.yaml:3", "call": 1}
     exchanges = (
         _asked(1, "你好,世界", sent=stream, attempt=1, **rule),

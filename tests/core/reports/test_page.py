@@ -211,7 +211,7 @@ def test_large_records_stay_small_and_say_so(asked):
     sent = Sent(
         status=200,
         told=tuple((f"x-{number}", "<" * 600) for number in range(20)),
-        body=text.encode()[: 2**16],
+        kept=(text.encode()[: 2**16],),
         chunks=1_000,
         bytes=2**20,
         seconds=1.0,
@@ -247,7 +247,7 @@ def test_no_text_gets_out_of_its_place(name, outcome, texts, body):
     sent = Sent(
         status=200,
         told=((header, value),),
-        body=body,
+        kept=(body,),
         chunks=2,
         bytes=len(body) + 1,
         ending="aborted",
