@@ -59,10 +59,15 @@ async def answer(plan, **how):
 
 def wire_to(written):
     """Return a wire that is a list of what was written."""
+
+    async def stays_until(_):  # only a coarse clock has it asked for a pause that is over
+        return True
+
     transport = SimpleNamespace(is_closing=lambda: False, write=written.append, close=lambda: None)
     return SimpleNamespace(
-        method="GET", http11=True, keep_alive=True, drained=lambda: None, transport=transport
-    )
+        method="GET", http11=True, keep_alive=True, drained=lambda: None,
+        stays_until=stays_until, transport=transport,
+    )  # fmt: skip
 
 
 async def test_a_whole_answer_has_its_length_and_the_clock_s_date():
