@@ -52,7 +52,7 @@ class Incoming(Struct, frozen=True, kw_only=True):
         return hidden(f"<Incoming {self.method} {self.path}>")  # its headers are secret
 
 
-class Write(Struct, frozen=True):
+class Write(Struct, frozen=True, gc=False):
     """One write of a body: so many bytes, so many seconds after the response was begun."""
 
     seconds: float

@@ -1,18 +1,16 @@
 """Executes a plan on a wire: the one place where a response is sent."""
 
 import asyncio
-import socket
-import struct
 from array import array
 from collections.abc import Awaitable
 from typing import Literal
 
-from mockgpt.core.exchange import Ending, Sent, Write
+from mockgpt.core.exchange import KEPT, Ending, Sent, Write
 from mockgpt.core.plan import Abort, Data, End, Events, Head, Pause, Plan, Step
-from mockgpt.server.wire import LAST_CHUNK, Framing, Wire, framing, head_bytes
+from mockgpt.server.wire import LAST_CHUNK, Framing, Wire, cut, framing, head_bytes
 
 _JOINED = 2**16  # bytes, asyncio's high-water mark: so much is written at once, and the next waits
-_WRITES, _KEPT = 1_000, 2**16  # writes and bytes of a body that the journal learns
+_WRITES = 1_000  # that the journal learns
 _TURN = 0.001  # seconds that a plan behind its time goes on before the others have their turn
 
 
@@ -26,9 +24,9 @@ class Sender:
     """
 
     __slots__ = (
-        "_at", "_begun", "_bytes", "_chunks", "_due", "_ending", "_events", "_framing", "_head",
-        "_kept", "_loop", "_pending", "_sent_events", "_silence", "_size", "_sizes", "_times",
-        "_turn", "_wire", "keep_alive",
+        "_at", "_begun", "_body", "_bytes", "_chunks", "_due", "_ending", "_events", "_framing",
+        "_head", "_loop", "_now", "_pending", "_sent_events", "_silence", "_size", "_sizes",
+        "_times", "_turn", "_wire", "keep_alive",
     )  # fmt: skip
 
     def __init__(self, wire: Wire, at: float) -> None:
@@ -36,19 +34,10 @@ class Sender:
         self._wire = wire
         self._at = at
         self._loop = asyncio.get_running_loop()
-        self._begun = self._turn = self._loop.time()
-        self._due = 0.0  # seconds after the start at which the plan's pauses so far are over
-        self._head: Head | None = None
         self._framing: Framing | None = None  # of a response whose head is on the wire
-        self._pending: list[bytes] = []  # of the body, to be written in one
-        self._size = 0  # bytes of it
-        self._events = 0  # of the plan so far, and those of them that were written
-        self._sent_events = 0
-        self._chunks = 0
-        self._bytes = 0
-        self._silence = 0.0
+        self._sent_events = self._chunks = self._bytes = 0  # that were written
         self._times, self._sizes = array("d"), array("I")  # of the writes
-        self._kept: list[bytes] = []  # of the body, for the journal
+        self._silence = 0.0
         self._ending: Ending = "aborted"
 
     @property
@@ -71,136 +60,220 @@ class Sender:
             silence=self._silence,
             ending=self._ending,
             writes=tuple(map(Write, self._times, self._sizes)),
-            kept=(b"".join(self._kept)[:_KEPT],),
+            kept=self._kept(),
         )
+
+    def _kept(self) -> tuple[bytes | Events, ...]:
+        if self._ending == "complete" and 0 < self._bytes <= KEPT:
+            return tuple([part if type(part) is Events else part.bytes for part in self._body])
+        return (b"".join([part.bytes for part in self._body])[: self._bytes][:KEPT],)
 
     async def send(self, plan: Plan) -> None:
         """Execute a plan. A client that leaves ends it; nothing is raised for that."""
-        self._begun = self._turn = self._loop.time()
-        self._head = None  # a plan before this one may have failed
-        self._pending, self._size, self._events = [], 0, 0
+        self._begun = self._turn = self._now = self._due = self._loop.time()
+        # Of a plan before this one, which failed, nothing is left.
+        self._head: Head | None = None
+        self._pending: list[bytes] = []  # of the body, to be written in one
+        self._size = 0  # bytes of it
+        self._events = 0  # of the plan so far
+        self._body: list[Data | Events] = []  # of the plan, as far as the journal learns it
         try:
             for step in plan:
-                waiting = self._step(step)
+                # Every answer has these three; `match` would cost a short one more than its write.
+                if type(step) is Data:
+                    waiting = self._hold(step)
+                elif type(step) is Head:
+                    self._head = step
+                    continue
+                elif type(step) is End:
+                    waiting = self._write(ends=True)
+                else:
+                    waiting = self._step(step)
                 if waiting is not None:
                     await waiting
+                if type(step) is End:
+                    assert self._framing is not None, "a plan has a head"
+                    self.keep_alive = self._framing.keep_alive
+                    self._ending = "complete"
         except ConnectionError:
             self._ending = "client_left"
             self.abort("close")
 
+    def _hold(self, step: Data | Events) -> Awaitable[None] | None:
+        """Hold data; return what is to be waited for before the next step."""
+        self._pending.append(data := step.bytes)
+        self._size += len(data)
+        self._events += step.events
+        if self._bytes < KEPT:
+            self._body.append(step)
+        return self._write() if self._size >= _JOINED else None
+
     def _step(self, step: Step) -> Awaitable[None] | None:
-        """Execute a step; return what is to be waited for before the next."""
-        match step:
-            case Events(waits=tuple()):
-                return self._timed(step)
-            case Data() | Events():
-                self._pending.append(data := step.bytes)
-                self._size += len(data)
-                self._events += step.events
-                return self._write() if self._size >= _JOINED else None
-            case Pause():
-                return self._pause(step.seconds)
-            case Head():
-                self._head = step
-                return None
-            case End():
-                return self._end()
-            case Abort():
-                return self._abort(step)
-
-    async def _timed(self, events: Events) -> None:
-        assert events.waits is not None, "else they are one piece"
-        begin, end = events.before, events.after
-        common = len(begin) + len(end)
-        for text, wait in zip(events.texts, events.waits, strict=True):
-            if wait or self._size >= _JOINED:
-                waiting = self._pause(wait)
-                if waiting is not None:
-                    await waiting
-            # Not joined before they are written: what all have in common is held once until the end.
-            self._pending += (begin, text, end)
-            self._size += common + len(text)
-            self._events += 1
-
-    async def _end(self) -> None:
-        waiting = self._write(ends=True)
-        if waiting is not None:
-            await waiting
-        assert self._framing is not None, "a plan has a head"
-        self.keep_alive = self._framing.keep_alive
-        self._ending = "complete"
+        """Execute any other step; return what is to be waited for before the next."""
+        if type(step) is Events:
+            if step.waits is not None:
+                return self._timed(step, step.waits)
+            return self._hold(step)
+        if type(step) is Pause:
+            waiting = self._pause(step.seconds, self._write())
+            return None if waiting is None else self._paused(waiting)
+        assert type(step) is Abort, "the others are executed by `send`"
+        return self._abort(step)
 
     async def _abort(self, step: Abort) -> None:
-        if self._size or self.begun:
-            waiting = self._write()
-            if waiting is not None:
-                await waiting
+        if (self._size or self.begun) and (writing := self._write()) is not None:
+            await writing
         self.abort(step.how)
 
-    def _pause(self, seconds: float) -> Awaitable[None] | None:
-        """Write what is held; return what waits until all pauses so far are over.
+    async def _paused(self, waiting: Awaitable[bool]) -> None:
+        self._resume(stayed=await waiting)
 
-        They are counted from the start, so lateness never adds up. None: they are over, and others
-        have had their turn not long ago.
+    async def _timed(self, events: Events, waits: tuple[float, ...]) -> None:
+        """Hold each event once its pause is over, and write what is held before the next pause.
+
+        What all have in common is not joined to what they say before they are written: it is held
+        once until the end.
         """
-        writing = self._write()
+        begin, texts, end = events.before, events.texts, events.after
+        assert len(texts) == len(waits), "each has its own"
+        if self._bytes < KEPT:
+            self._body.append(events)
+        n = 0
+        while n < len(texts):
+            if waits[n] or self._size >= _JOINED:
+                waiting = self._pause(waits[n], self._write())
+                while True:
+                    if waiting is not None:
+                        self._resume(stayed=await waiting)
+                    n, waiting = self._alone(events, waits, n)
+                    if waiting is None:
+                        break
+            self._pending += (begin, texts[n], end)
+            self._size += len(begin) + len(texts[n]) + len(end)
+            self._events += 1
+            n += 1
+
+    def _alone(
+        self, events: Events, waits: tuple[float, ...], n: int
+    ) -> tuple[int, Awaitable[bool] | None]:
+        """Write events, each by itself, from the n-th on: its pause is over, and nothing is held.
+
+        Returns the first that is left, and what waits until its pause is over; None: it is over, and
+        the event is to be held, as something may follow without a pause. Nothing is done here that
+        `_timed` does not do by itself; but in this loop streams behind their time spend theirs.
+        """
+        begin, texts, end = events.before, events.texts, events.after
+        common = len(begin) + len(end)
+        framed, transport = self._framing, self._wire.transport
+        if framed is None or not framed.chunked or transport is None or not common:
+            return n, None
+        write, drained, time = transport.write, self._wire.drained, self._loop.time
+        note_time, note_size = self._times.append, self._sizes.append
+        begun, due, now, until = self._begun, self._due, self._now, self._turn + _TURN
+        first, last, noted = n, len(texts) - 1, n + _WRITES - self._chunks
+        try:
+            while n < last and waits[n + 1]:
+                size = common + len(texts[n])
+                if size >= _JOINED:
+                    return n, None
+                if transport.is_closing():
+                    raise ConnectionResetError("the client left")
+                write(b"%x\r\n%b%b%b\r\n" % (size, begin, texts[n], end))
+                now = time()
+                if n < noted:
+                    note_time(now - begun)
+                    note_size(size)
+                self._bytes += size
+                n += 1
+                due += waits[n]
+                writing = drained()
+                if writing is not None or not due <= now < until:
+                    break
+            else:
+                return n, None
+        finally:  # whatever ended it, these were written
+            if n > first:
+                self._chunks += n - first
+                self._sent_events = self._events = self._events + n - first
+                self._due, self._now = due, now
+        return n, self._pause(0.0, writing)
+
+    def _pause(self, seconds: float, writing: Awaitable[None] | None) -> Awaitable[bool] | None:
+        """Return what waits, for a write first, until all pauses so far are over.
+
+        They are counted from the start, so lateness never adds up. It tells whether the client
+        stayed. None: they are over, and others have had their turn not long ago. All streams wait in
+        one heap, the loop's own, for the time at which their next chunk is due.
+        """
         self._due += seconds
-        due, now = self._begun + self._due, self._loop.time()
-        if writing is None and due <= now < self._turn + _TURN:
-            return None
-        return self._wait(due, writing)
+        if writing is None:
+            if self._due > self._now:
+                return self._wire.stays_until(self._due)
+            if self._now < self._turn + _TURN:
+                return None
+        return self._give_way(writing)
 
-    async def _wait(self, due: float, writing: Awaitable[None] | None) -> None:
-        """Wait until that time of the loop; at least, let others have their turn.
-
-        All streams wait in one heap, the loop's own, for the time at which their next chunk is due.
-        Raises ConnectionError for a client that leaves meanwhile. One that only half-closed looks
-        the same; it gets whole what has no pauses.
-        """
+    async def _give_way(self, writing: Awaitable[None] | None) -> bool:
+        """Wait for a write and for the pauses; at least, let others have their turn."""
         if writing is not None:
             await writing
-        before = self._loop.time()
-        if due <= before:
-            await asyncio.sleep(0)
-        elif not await self._wire.stays_until(due):
+            self._now = self._loop.time()
+        if self._due > self._now:
+            return await self._wire.stays_until(self._due)
+        await asyncio.sleep(0)
+        return True
+
+    def _resume(self, *, stayed: bool) -> None:
+        """Go on after a wait. Raises ConnectionError for a client that left meanwhile.
+
+        One that only half-closed looks the same; it gets whole what has no pauses.
+        """
+        if not stayed:
             raise ConnectionResetError("the client left")
         self._turn = self._loop.time()
-        self._silence = max(self._silence, self._turn - before)
+        self._silence = max(self._silence, self._turn - self._now)
+        self._now = self._turn
 
     def _write(self, *, ends: bool = False) -> Awaitable[None] | None:
         """Write what is held, the head before it where that is still to come, and the body's end.
 
         Returns what ends when the client has taken it. Before there is a head nothing is held.
         """
-        if self._head is None:
+        head, pieces, size = self._head, self._pending, self._size
+        if head is None:
             return None
-        if self._size >= 2 * _JOINED:
+        if size >= 2 * _JOINED:
             return self._write_in_parts(ends=ends)
-        before = b""
-        framed = self._framing
+        before, framed = b"", self._framing
         if framed is None:
-            framed = framing(self._head, self._wire)
-            before = head_bytes(self._head, framed, self._at, http11=self._wire.http11)
+            framed = framing(head, self._wire)
+            before = head_bytes(head, framed, self._at, http11=self._wire.http11)
             self._framing = framed
-        pieces, size = ([], 0) if framed.bodiless else (self._pending, self._size)
         self._pending, self._size = [], 0
+        if framed.bodiless:
+            return self._put(before, 0)
+        if not framed.chunked:
+            return self._put(b"".join((before, *pieces)), size)
+        chunk = (b"%x\r\n" % size, *pieces, b"\r\n") if size else ()
+        return self._put(b"".join((before, *chunk, LAST_CHUNK if ends else b"")), size)
+
+    def _put(self, data: bytes, size: int) -> Awaitable[None] | None:
+        """Put bytes on the wire, so many of them of the body.
+
+        Returns what ends when the client has taken them.
+        """
         transport = self._wire.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client left")
-        if not framed.chunked:
-            data = b"".join([before, *pieces])
-        else:
-            chunk = (b"%x\r\n" % size, *pieces, b"\r\n") if size else ()
-            data = b"".join([before, *chunk, LAST_CHUNK if ends else b""])
         if not data:
+            self._now = self._loop.time()
             return None
         transport.write(data)
+        self._now = now = self._loop.time()
         if size:
             if self._chunks < _WRITES:
-                self._times.append(self._loop.time() - self._begun)
+                self._times.append(now - self._begun)
                 self._sizes.append(size)
-            if self._bytes < _KEPT:
-                self._kept += pieces
             self._chunks += 1
             self._bytes += size
             self._sent_events = self._events
@@ -220,11 +293,5 @@ class Sender:
     def abort(self, how: Literal["reset", "close"]) -> None:
         """End the connection here, whatever is still to be sent."""
         transport = self._wire.transport
-        if transport is None:
-            return
-        if how == "reset":  # close() sends a FIN; only a linger time of zero makes it an RST
-            connection: socket.socket = transport.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            transport.abort()
-        else:
-            transport.close()
+        if transport is not None:
+            cut(transport, how)

@@ -4,11 +4,13 @@ Every answer is framed here, whichever door its request came through.
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Awaitable
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -63,6 +65,16 @@ def framing(head: Head, wire: Wire) -> Framing:
         chunked=endless and wire.http11,
         keep_alive=wire.keep_alive and (wire.http11 or not endless),
     )
+
+
+def cut(transport: asyncio.Transport, how: Literal["reset", "close"]) -> None:
+    """End a connection here: only a linger time of zero makes it a RST, `close()` sends a FIN."""
+    if how == "reset":
+        connection: socket.socket = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    else:
+        transport.close()
 
 
 class _Template(Struct, frozen=True):

@@ -57,6 +57,19 @@ async def answer(plan, **how):
         return data, await sent.get()
 
 
+def wire_to(written):
+    """Return a wire that is a list of what was written."""
+
+    async def stays_until(_):  # only a coarse clock has it asked for a pause that is over
+        return True
+
+    transport = SimpleNamespace(is_closing=lambda: False, write=written.append, close=lambda: None)
+    return SimpleNamespace(
+        method="GET", http11=True, keep_alive=True, drained=lambda: None,
+        stays_until=stays_until, transport=transport,
+    )  # fmt: skip
+
+
 async def test_a_whole_answer_has_its_length_and_the_clock_s_date():
     data, sent = await answer([Head(201, (("x-a", "b"),), 5), Data(b"hello"), End()])
     assert data == (
@@ -81,11 +94,7 @@ async def test_nothing_is_left_of_a_plan_that_fails_before_it_is_begun():
         raise ZeroDivisionError
 
     written = []
-    wire = SimpleNamespace(
-        method="GET", http11=True, keep_alive=True, drained=lambda: None,
-        transport=SimpleNamespace(is_closing=lambda: False, write=written.append),
-    )  # fmt: skip
-    sender = Sender(wire, AT)
+    sender = Sender(wire_to(written), AT)
     with pytest.raises(ZeroDivisionError):
         await sender.send(failing())
     await sender.send(iter([Head(500, (), 4), Data(b"sad\n"), End()]))
@@ -120,6 +129,70 @@ async def test_a_pause_puts_what_came_before_on_the_wire():
             writer.close()
             assert (await sent.get()).chunks == 2
     assert slept == [pytest.approx(0.5, abs=0.2)]
+
+
+OVER = 1e-9  # seconds: a pause that is over by the time that it begins
+
+
+@pytest.mark.parametrize("how", [{}, {"version": b"1.0"}, {"method": b"HEAD"}])
+@pytest.mark.parametrize(
+    ("texts", "waits", "writes"),
+    [
+        ((b"a", b"b", b"c"), (OVER, OVER, OVER), [9, 9, 15]),
+        ((b"a", b"b", b"c", b"d"), (0.0, OVER, 0.0, OVER), [9, 18, 15]),
+        ((b"a", b"b" * 70_000, b"c"), (OVER, OVER, 0.0), [9, 70_008, 15]),
+        ((b"a", b"b" * 140_000, b"c"), (OVER, OVER, OVER), [9, 70_004, 70_004, 15]),
+        ((b"a",) * 3, (0.0, 0.0, 0.01), [18, 15]),
+        ((b"",), (OVER,), [14]),
+    ],
+)
+async def test_events_that_wait_are_as_if_each_were_a_step(how, texts, waits, writes):
+    events = Events(b"data: ", texts, b"\n\n", waits=waits)
+    done = Data(b"done\n\n", "done")
+    at_once, sent = await answer([STREAM, events, done, End()], **how)
+    singly, same = await answer([STREAM, *events.each(), done, End()], **how)
+    assert at_once == singly
+    assert (sent.events, sent.body) == (same.events, same.body)
+    assert [write.bytes for write in same.writes] == [write.bytes for write in sent.writes]
+    assert [write.bytes for write in sent.writes] == ([] if "method" in how else writes)
+
+
+async def test_of_events_that_wait_only_those_are_told_that_were_written():
+    written = []
+    wire = wire_to(written)
+    wire.transport.is_closing = lambda: len(written) == 3
+    sender = Sender(wire, AT)
+    texts = (b"a", b"b", b"c", b"d", b"e")
+    await sender.send(iter([STREAM, Events(b"<", texts, b">", waits=(OVER,) * 5), End()]))
+    assert written[1:] == [b"3\r\n<a>\r\n", b"3\r\n<b>\r\n"]
+    sent = sender.sent
+    assert (sent.events, sent.chunks, sent.bytes, sent.body) == (2, 2, 6, b"<a><b>")
+    assert (sent.ending, sender.keep_alive) == ("client_left", False)
+
+
+async def test_the_journal_learns_of_so_many_writes_and_bytes():
+    sender = Sender(wire_to([]), AT)
+    many = Events(b"<", (b"x" * 98,) * 1_500, b">", waits=(OVER,) * 1_500)
+    await sender.send(iter([STREAM, many, End()]))
+    sent = sender.sent
+    assert (sent.events, sent.chunks, sent.bytes) == (1_500, 1_500, 150_000)
+    assert (len(sent.writes), len(sent.body)) == (1_000, 2**16)
+
+
+async def test_a_stream_behind_its_time_lets_others_have_their_turn():
+    turns = []
+
+    async def other():
+        while True:
+            turns.append(len(written))
+            await asyncio.sleep(0)
+
+    written = []
+    many = Events(b"<", (b"x",) * 20_000, b">", waits=(OVER,) * 20_000)
+    task = asyncio.create_task(other())
+    await Sender(wire_to(written), AT).send(iter([STREAM, many, End()]))
+    task.cancel()
+    assert len(set(turns)) > 3  # its 20,000 writes take some milliseconds
 
 
 async def test_http_1_0_gets_a_stream_that_ends_with_the_connection():
