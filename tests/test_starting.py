@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 
-# Of other commands, of clients, of answers that nobody asked for, of names beyond ASCII.
+# Of other commands, of clients, of TLS, of answers that nobody asked for, of names beyond ASCII.
 LATER = {
     *("mockgpt.cli.check", "mockgpt.cli.explain", "mockgpt.cli.run", "mockgpt.core.lint"),
     *("mockgpt.core.sandbox", "mockgpt.files.reports"),
+    *("_ssl", "_hashlib", "hmac"),
     *("aiohttp.client", "aiohttp.connector", "mockgpt.server.operations", "mockgpt.server.views"),
     *("faker", "jinja2", "prometheus_client", "trustme", "tiktoken", "bpe_openai"),
     *("unittest", "xml.etree.ElementTree", "importlib.resources", "encodings.idna"),
@@ -86,6 +87,47 @@ def test_an_aiohttp_without_its_version_is_imported_as_ever(tmp_path):
         "with lean(): print('aiohttp' in sys.modules)"
     )
     assert printed(code) == ["False"]
+
+
+def test_openssl_is_left_out_for_whoever_speaks_no_tls():
+    code = (
+        "import sys\nfrom mockgpt.cli.lean import lean\n"
+        "with lean(tls=False): import mockgpt.mock\n"
+        "print(sys.modules.keys().isdisjoint(('_ssl', '_hashlib')))\n"
+        "from asyncio import sslproto\nprint(sslproto.ssl)\n"
+        "import hashlib, hmac, http.client, ssl\n"
+        "print(hashlib.sha256(b'').hexdigest()[:8], hashlib.md5(b'').hexdigest()[:8])\n"
+        "print(hmac.new(b'', b'', 'sha256').hexdigest()[:8], '_ssl' in sys.modules)\n"
+        "print(bool(ssl.create_default_context()), http.client.ssl is ssl, '_ssl' in sys.modules)"
+    )
+    said = ["True", "None", "e3b0c442", "d41d8cd9", "b613679a", "False", "True", "True", "True"]
+    assert printed(code) == said
+
+
+@pytest.mark.parametrize(
+    "name", ["prometheus_client", "trustme", "jinja2", "urllib3", "requests", "faker", "httpx"]
+)
+def test_without_openssl_other_packages_are_imported_as_ever(name):
+    pytest.importorskip(name)
+    code = f"from mockgpt.cli.lean import lean\nwith lean(tls=False): import {name}\nprint(1)"
+    assert printed(code) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("begun", "tls"),
+    [
+        ("pass", "True"),
+        ("import ssl", "False"),
+        ("from mockgpt.cli import lean as l; l._HASHES += ('_none',)", "False"),
+    ],
+)
+def test_openssl_is_there_where_it_is_needed_or_was_before(begun, tls):
+    code = (
+        f"{begun}\nfrom mockgpt.cli.lean import lean\nwith lean(tls={tls}): import mockgpt.mock\n"
+        "import hashlib, ssl\nfrom asyncio import sslproto\n"
+        "print(sslproto.ssl is ssl, hashlib.sha256.__name__)"
+    )
+    assert printed(code) == ["True", "openssl_sha256"]
 
 
 def test_garbage_is_collected_again_but_for_what_stays():

@@ -1,10 +1,8 @@
 """`mockgpt serve`: the server on a terminal, with a line per request."""
 
-import asyncio
 import os
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -22,6 +20,8 @@ from mockgpt.cli.workers import begin, check_system, supervise, whole
 from mockgpt.variables import environment, trusting
 
 if TYPE_CHECKING:
+    import ssl
+
     from mockgpt.core.exchange import Exchange
     from mockgpt.core.scenario import Loaded
     from mockgpt.files.watch import Watch
@@ -88,7 +88,10 @@ def command(
                 raise click.UsageError(
                     f"expected one process for {name}, found --workers {workers}; leave one out"
                 )
-    with lean():  # aiohttp takes longer to import than the rest of the command line together
+    # aiohttp takes longer to import than the rest of the command line together.
+    with lean(tls=tls or certificate is not None):
+        import asyncio
+
         from mockgpt.files.scenarios import load_scenarios
         from mockgpt.files.watch import Watch
         from mockgpt.server.run import bind_all, is_exposed, url_of
@@ -158,10 +161,12 @@ def built(
 async def _serve(
     handler: "Handler",
     listener: socket.socket,
-    tls: ssl.SSLContext | None,
+    tls: "ssl.SSLContext | None",
     watched: "Watch | None",
     ready: Callable[[], None],
 ) -> None:
+    import asyncio
+
     from mockgpt.server.run import serving
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()

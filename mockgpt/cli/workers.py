@@ -4,7 +4,6 @@ The parent holds the listening sockets of all of them, so that clients who come 
 missing wait for the next one. It answers nobody.
 """
 
-import asyncio
 import os
 import signal
 import socket
@@ -66,6 +65,7 @@ def supervise(listeners: Sequence[socket.socket], serve: Serve, ready: Callable[
 
 def begin() -> None:
     """Obey signals from now on, in a worker that handles them; stop where the parent is gone."""
+    import asyncio
     from multiprocessing import parent_process
 
     parent = parent_process()

@@ -108,8 +108,9 @@ def _known() -> frozenset[str]:
     stems, forms = [*_front_coded(token_tables.STEMS, 0x80)], _unpacked(token_tables.FORMS)
     spellings = (str, lambda stem: stem[0].upper() + stem[1:], str.upper)
     for form in range(6):
-        chosen = compress(stems, [mask & 1 << form for mask in forms])
-        known.update(" " * (form & 1) + word for word in map(spellings[form >> 1], chosen))
+        chosen = forms.translate(bytes(mask >> form & 1 for mask in range(256)))
+        words = map(spellings[form >> 1], compress(stems, chosen))
+        known.update(map(" ".__add__, words) if form & 1 else words)
     return frozenset(known)
 
 

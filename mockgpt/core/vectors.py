@@ -11,19 +11,19 @@ import re
 import sys
 from array import array
 from base64 import b64encode
-from collections import Counter, defaultdict
+from collections import Counter
 from functools import lru_cache
 from hashlib import blake2b, shake_128
 from itertools import pairwise
 from math import fsum, sqrt
-from operator import mul
+from operator import itemgetter, mul
 from struct import Struct
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 from zlib import crc32
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 # Amplitudes; their squares are shares of the squared length. They were fitted to the pairs in
 # tests/core/data/vector_pairs.json.
@@ -76,17 +76,18 @@ _UNSPACED_RUNS = f"[{_UNSPACED}]+"
 # kana, Hangul, full-width forms. There NFKC and case folding are fixed by Unicode's stability policies; elsewhere a
 # character assigned later would be folded by one Python and not by another.
 _SETTLED = "[\0-\u058f\u1100-\u11ff\u1e00-\u1fff\u3041-\u30ff\uac00-\ud7a3\uff00-\uffef]+"
-_APOSTROPHES = "['\u2019]"
-_TWO_NUMBERS = Struct("<2H")
+_two_numbers = Struct("<2H").unpack
+_SHORT = 32  # letters; longer words are not kept
 _PARALLEL = 1e-9  # squared: below it lie only roundings of float32
 
 
 class Vector(array):  # type: ignore[type-arg] # whoever reckons with one wants an array
-    """An array that is a background, named by what makes it, but for some places: so most of its numbers are known."""
+    """An array that is a background, named by what makes it, but for some places: most of its numbers are known."""
 
-    __slots__ = ("background", "places")
+    __slots__ = ("background", "places", "written")
     background: tuple[int, float, int]
     places: tuple[int, ...]
+    written: dict[str, bytes]  # in the formats that it was asked for in
 
 
 def embed(value: str | tuple[int, ...], dimensions: int = 1536) -> array[float]:
@@ -96,11 +97,11 @@ def embed(value: str | tuple[int, ...], dimensions: int = 1536) -> array[float]:
     its tokens are different values and get unrelated vectors. UnicodeEncodeError if the text has a lone surrogate.
     """
     weights = _text_weights(value) if isinstance(value, str) else _token_weights(value)
-    features: defaultdict[int, float] = defaultdict(float)
-    for feature, weight in weights.items():
-        up, down = _places(feature, dimensions)
-        features[up] += weight
-        features[down] -= weight
+    features: dict[int, float] = {}
+    places = map(_placing(dimensions), weights)
+    for (up, down), weight in zip(places, weights.values(), strict=True):
+        features[up] = features.get(up, 0.0) + weight
+        features[down] = features.get(down, 0.0) - weight
     numbers = features.values()
     square = fsum(map(mul, numbers, numbers))  # near the number of words with content
     common = _COMMON[min(int(square), len(_COMMON) - 1)]
@@ -110,11 +111,13 @@ def embed(value: str | tuple[int, ...], dimensions: int = 1536) -> array[float]:
         return array("f", [x / sqrt(1 - left) for x in plain])
     vector = Vector("f", plain)
     vector.background, vector.places = (dimensions, common, variant), tuple(features)
+    vector.written = {}
     # The positive root of |background + scale * features| = 1: only the touched places are computed.
-    cross = fsum(map(mul, map(vector.__getitem__, features), numbers))
+    touched = itemgetter(*features)(plain)  # two or more: one alone would have met its opposite
+    cross = fsum(map(mul, touched, numbers))
     scale = (sqrt(cross * cross + square * left) - cross) / square
-    for place, number in features.items():
-        vector[place] += scale * number
+    for place, before, number in zip(features, touched, numbers, strict=True):
+        vector[place] = before + scale * number
     return vector
 
 
@@ -176,7 +179,7 @@ def as_base64(vector: Sequence[float]) -> str:
 
 def _text_weights(text: str) -> dict[str, float]:
     folded = text.lower() if text.isascii() else re.sub(_SETTLED, _fold, text)
-    words = re.findall(_WORDS, re.sub(_APOSTROPHES, "", folded))
+    words = re.findall(_WORDS, folded.replace("'", "").replace("\u2019", ""))
     weights = _word_weights(words) if words else {}
     if not folded.isascii() and (characters := "".join(re.findall(_UNSPACED_RUNS, folded))):
         weights |= _character_weights(characters)
@@ -192,24 +195,41 @@ def _fold(match: re.Match[str]) -> str:
 
 
 def _word_weights(words: list[str]) -> dict[str, float]:
-    weights: defaultdict[str, float] = defaultdict(float)
+    weights: dict[str, float] = {}
     strengths: dict[str, float] = {}
-    for word, count in Counter(words).items():
-        # One letter, or two outside ASCII (Russian "на"), is grammar in any language.
-        light = word in _FUNCTION_WORDS or len(word) < (2 if word.isascii() else 3)
-        strengths[word] = strength = _FUNCTION_WORD if light else 1.0
-        marked = f"<{word}>"  # the word "<ing>" is not the letters "ing"
-        if light:  # however often
-            weights[marked] = strength
+    counts: dict[str, int] = dict.fromkeys(words, 1)
+    if len(counts) < len(words):
+        counts = Counter(words)
+    for word, count in counts.items():
+        spelling = _spelling if len(word) <= _SHORT else _spelling.__wrapped__
+        strengths[word], own, letters, each = spelling(word, count)
+        if weights.keys().isdisjoint(own):
+            weights.update(own)
             continue
-        weight = sqrt(sqrt(count))
-        weights[marked] = _WORD * weight
-        each = _SPELLING * weight / sqrt(len(word))
-        for i in range(len(word)):
-            weights[marked[i : i + 3]] += each
+        # One by one: another order of additions would be another sum.
+        weights[f"<{word}>"] = own[f"<{word}>"]
+        for three in letters:
+            weights[three] = weights.get(three, 0.0) + each
     for first, second in pairwise(words):
         weights[f"{first} {second}"] = _WORD_PAIR * strengths[first] * strengths[second]
     return weights
+
+
+@lru_cache(maxsize=2048)
+def _spelling(word: str, count: int) -> tuple[float, dict[str, float], tuple[str, ...], float]:
+    """Return a word's strength, its features where it is alone, its trigrams and the weight of each of them."""
+    # One letter, or two outside ASCII (Russian "на"), is grammar in any language.
+    light = word in _FUNCTION_WORDS or len(word) < (2 if word.isascii() else 3)
+    marked = f"<{word}>"  # the word "<ing>" is not the letters "ing"
+    if light:  # however often
+        return _FUNCTION_WORD, {marked: _FUNCTION_WORD}, (), 0.0
+    weight = sqrt(sqrt(count))
+    own = {marked: _WORD * weight}
+    each = _SPELLING * weight / sqrt(len(word))
+    letters = tuple([marked[i : i + 3] for i in range(len(word))])
+    for three in letters:
+        own[three] = own.get(three, 0.0) + each
+    return 1.0, own, letters, each
 
 
 def _character_weights(characters: str) -> dict[str, float]:
@@ -232,14 +252,23 @@ def _token_weights(tokens: tuple[int, ...]) -> dict[str, float]:
     return weights or {"#": 1.0}
 
 
-@lru_cache(maxsize=16384)  # words and trigrams come back: half of the time of a short text
-def _places(feature: str, dimensions: int) -> tuple[int, int]:
-    # One place up and one down where the common direction has one sign: a feature is square to it, and two features
-    # that meet by accident are as likely to agree as to differ.
-    up, down = _TWO_NUMBERS.unpack(blake2b(feature.encode(), digest_size=4).digest())
-    half = _halves(dimensions)[up & 1]
-    size = len(half)
-    return half[up * size >> 16], half[down * size >> 16]
+@lru_cache(maxsize=2)
+def _placing(dimensions: int) -> Callable[[str], tuple[int, int]]:
+    """Return what hashes features to two places."""
+    halves, start = _halves(dimensions), blake2b(digest_size=4)
+
+    @lru_cache(maxsize=16384)  # words and trigrams come back: half of the time of a short text
+    def places(feature: str) -> tuple[int, int]:
+        # One place up and one down where the common direction has one sign: a feature is square to it, and two
+        # features that meet by accident are as likely to agree as to differ.
+        digest = start.copy()  # in half the time that a new one takes
+        digest.update(feature.encode())
+        up, down = _two_numbers(digest.digest())
+        half = halves[up & 1]
+        size = len(half)
+        return half[up * size >> 16], half[down * size >> 16]
+
+    return places
 
 
 @lru_cache(maxsize=8)

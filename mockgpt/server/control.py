@@ -6,7 +6,6 @@ What the operations do is in `operations.py`; nothing here knows any of them.
 import re
 from collections.abc import Callable, Collection
 from functools import cache
-from hmac import compare_digest
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 from urllib.parse import parse_qsl, unquote
@@ -124,6 +123,8 @@ def refusal(
     name as their Host.
     """
     if token is not None:
+        from hmac import compare_digest  # it loads OpenSSL
+
         scheme, _, given = incoming.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and compare_digest(given.strip().encode(), token.encode()):
             return None

@@ -7,9 +7,8 @@ other request comes to. It lets nobody through to other hosts.
 import asyncio
 import re
 import socket
-import ssl
 from collections.abc import Callable, Collection, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -18,6 +17,9 @@ from mockgpt.core.plan import whole
 from mockgpt.server.app import Handler
 from mockgpt.server.asked import Answered, Asked
 from mockgpt.server.send import Sender
+
+if TYPE_CHECKING:
+    import ssl
 
 _HEAD = 2**14  # bytes of a CONNECT with its headers
 _HTTP = 80  # the port in whose tunnels no TLS is spoken
@@ -41,9 +43,9 @@ class Proxy:
     def __init__(
         self,
         hosts: Collection[str],
-        tls: ssl.SSLContext,
+        tls: "ssl.SSLContext",
         *,
-        doors: Sequence[tuple[socket.socket, ssl.SSLContext | None]],
+        doors: "Sequence[tuple[socket.socket, ssl.SSLContext | None]]",
         strayed: Callable[[str], None],
         failed: Callable[[str], None],
     ) -> None:

@@ -4,14 +4,13 @@ import asyncio
 import errno
 import logging
 import socket
-import ssl
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -22,6 +21,9 @@ from mockgpt.server.connection import Connection
 from mockgpt.server.control import is_loopback
 from mockgpt.server.patience import PATIENCE, Patience, watch
 from mockgpt.server.proxy import Gate, Proxy
+
+if TYPE_CHECKING:
+    import ssl
 
 _BACKLOG = 1024
 _ACCEPTING = 3  # turns of the loop from accept() until a connection is made known
@@ -130,7 +132,7 @@ async def serving(
     listener: socket.socket,
     patience: Patience = PATIENCE,
     *,
-    tls: ssl.SSLContext | None = None,
+    tls: "ssl.SSLContext | None" = None,
     proxy: Proxy | None = None,
 ) -> AsyncIterator[None]:
     """Serve on the running loop while the context lasts; then end what is still open.

@@ -1,16 +1,16 @@
 """The list of embeddings, in the key order of the documentation's example (its section 05)."""
 
+import re
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
 
 from mockgpt.core.answers import Answer, Embedded
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.vectors import Vector, as_base64, as_floats, background
 
-_KEPT = (
-    256  # vectors in JSON, of up to 35 KB each: writing 1,536 numbers takes longer than the rest
-)
+_KEPT = 256  # of up to 40 KB each: writing 1,536 numbers takes longer than the rest
 
 
 def whole(answer: Answer, embedded: Embedded) -> bytes:
@@ -31,12 +31,21 @@ _BETWEEN = (b'{"object":"embedding","embedding":', b',{"object":"embedding","emb
 
 
 def _in_floats(vector: Sequence[float]) -> bytes:
-    plain, places = (vector.background, vector.places) if isinstance(vector, Vector) else (None, ())
-    return _floats(*_packed(vector), plain, places)
+    if not isinstance(vector, Vector):
+        return _floats(*_packed(vector))
+    written = vector.written.get("float")
+    if written is None:
+        written = vector.written["float"] = _spliced(vector)
+    return written
 
 
 def _in_base64(vector: Sequence[float]) -> bytes:
-    return _base64(*_packed(vector))
+    if not isinstance(vector, Vector):
+        return _base64(*_packed(vector))
+    written = vector.written.get("base64")
+    if written is None:
+        written = vector.written["base64"] = _quoted(vector)
+    return written
 
 
 def _packed(vector: Sequence[float]) -> tuple[str, bytes]:
@@ -45,29 +54,38 @@ def _packed(vector: Sequence[float]) -> tuple[str, bytes]:
 
 
 @lru_cache(maxsize=_KEPT)
-def _floats(
-    typecode: str, packed: bytes, plain: tuple[int, float, int] | None, places: tuple[int, ...]
-) -> bytes:
-    numbers = array(typecode, packed)
-    if plain is None:
-        return json_bytes(as_floats(numbers))
-    texts = [*_plain(*plain)]
-    own = json_bytes([numbers[place] for place in places])[1:-1].split(b",")
-    for place, text in zip(places, own, strict=True):
-        texts[place] = text
-    return b"[%b]" % b",".join(texts)
-
-
-@lru_cache(maxsize=_KEPT)
-def _plain(dimensions: int, common: float, variant: int) -> list[bytes]:
-    """Return the numbers of a background in JSON; there are few different ones."""
-    numbers, _ = background(dimensions, common, variant)
-    once: dict[bytes, bytes] = {}
-    return [
-        once.setdefault(text, text) for text in json_bytes(as_floats(numbers))[1:-1].split(b",")
-    ]
+def _floats(typecode: str, packed: bytes) -> bytes:
+    return json_bytes(as_floats(array(typecode, packed)))
 
 
 @lru_cache(maxsize=_KEPT)
 def _base64(typecode: str, packed: bytes) -> bytes:
-    return json_bytes(as_base64(array(typecode, packed)))
+    return _quoted(array(typecode, packed))
+
+
+def _quoted(vector: Sequence[float]) -> bytes:
+    return b'"%b"' % as_base64(vector).encode()  # nothing in it is to be escaped
+
+
+def _spliced(vector: Vector) -> bytes:
+    """Put a vector's own numbers in between those of its background."""
+    text, starts, ends = _plain(*vector.background)
+    chosen = itemgetter(*sorted(vector.places))
+    own = json_bytes(chosen(vector))[1:-1].split(b",")
+    pieces: list[bytes] = []
+    at = 0
+    for start, end, number in zip(chosen(starts), chosen(ends), own, strict=True):
+        pieces += (text[at:start], number)
+        at = end
+    pieces.append(text[at:])
+    return b"".join(pieces)
+
+
+@lru_cache(maxsize=_KEPT)
+def _plain(dimensions: int, common: float, variant: int) -> "tuple[bytes, array[int], array[int]]":
+    """Return a background in JSON, and where in it each number starts and ends."""
+    numbers, _ = background(dimensions, common, variant)
+    text = json_bytes(as_floats(numbers))
+    spans = [number.span() for number in re.finditer(rb"[^],[]+", text)]
+    starts, ends = zip(*spans, strict=True)
+    return text, array("I", starts), array("I", ends)
