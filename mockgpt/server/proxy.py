@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Sequence
 from typing import cast
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from mockgpt.core.plan import whole
 from mockgpt.server.app import Handler
@@ -88,7 +87,7 @@ class Proxy:
 class Gate(asyncio.Protocol):
     """A connection until it is known what it wants: a tunnel by CONNECT, or an answer."""
 
-    def __init__(self, proxy: Proxy, connect: Callable[[], RequestHandler]) -> None:
+    def __init__(self, proxy: Proxy, connect: Callable[[], asyncio.Protocol]) -> None:
         self._proxy = proxy
         self._connect = connect
         self._came = bytearray()
