@@ -2,7 +2,7 @@
 
 It is a second way to the same handler and the same sender. What is not plain (another method, a
 body in chunks or compressed, a large one, a head that is unusual or comes in parts) is handed to
-aiohttp, and the rest of its connection with it.
+aiohttp, and the rest of its connection with it. Until then nothing of aiohttp's is built.
 """
 
 import asyncio
@@ -154,11 +154,11 @@ class FrontDoor(asyncio.Protocol):
         goes_on: bool | None = False  # behind an answer that fails
         try:
             waits_for = self._answering.send(None)
-            goes_on = None  # as is not known yet
             if waits_for is None:  # only for the others' turn
                 self._doors.loop.call_soon(self._go_on)
             else:
                 waits_for.add_done_callback(self._go_on)
+            goes_on = None  # nobody knows yet
         except StopIteration as over:
             goes_on = over.value
         finally:
@@ -278,5 +278,9 @@ class FrontDoor(asyncio.Protocol):
 
 
 def opens() -> bool:
-    """Tell whether the door was tested with the aiohttp that is installed."""
+    """Tell whether the door was tested with the aiohttp that is installed.
+
+    The door itself needs nothing of aiohttp. But whatever it hands over aiohttp has to take in the
+    middle of a connection, and to answer with the same bytes: that was tested.
+    """
     return aiohttp.__version__.startswith(TESTED)
