@@ -26,8 +26,8 @@ from mockgpt.core.session import Outcome
 from mockgpt.server import control
 from mockgpt.server.asked import Answered, Asked
 from mockgpt.server.connection import SlowBodyError
-from mockgpt.server.door import Plain
 from mockgpt.server.metrics import Metrics
+from mockgpt.server.plain import Plain
 from mockgpt.server.send import Sender
 from mockgpt.server.wire import Wire
 

@@ -6,7 +6,6 @@ waits as long as a client likes.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -26,14 +25,12 @@ from aiohttp.http_exceptions import (
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
-from mockgpt.core.plan import FOR_EVER
+from mockgpt.server.client import Client, secure
 from mockgpt.server.patience import Patience
 
 Refuse = Callable[[web.BaseRequest, str, str], web.StreamResponse]  # catalogue's name, reason
 
 _LINGER = 1.0  # seconds in which a client that was refused may notice
-
-log = logging.getLogger("mockgpt")
 
 
 class _VersionError(BadHttpMessage):
@@ -65,18 +62,15 @@ class Connection(RequestHandler):
 
     __slots__ = (
         "_broken",
+        "_client",
         "_content",
         "_half_closed",
         "_handled",
         "_head_since",
         "_heard",
         "_latest",
-        "_left",
         "_patience",
         "_refuse",
-        "_sleeper",
-        "_untaken",
-        "_untaken_since",
         "_wire",
         "number",
     )
@@ -94,8 +88,7 @@ class Connection(RequestHandler):
         self._refuse = refuse
         self._patience = patience
         self.number = number
-        self._left = False  # the client will say no more, and may be gone
-        self._sleeper: asyncio.Future[None] | None = None  # of a plan that pauses
+        self._client = Client()
         self._half_closed = False
         self._handled = 0  # of the requests that were parsed
         self._broken = ""  # why no more of a request will come, or be heard
@@ -104,7 +97,6 @@ class Connection(RequestHandler):
         self._wire: asyncio.Transport | None = None  # also while it is closing
         self._heard = loop.time()  # when something last came, or an answer ended
         self._head_since: float | None = None  # when the head began that is not whole yet
-        self._untaken, self._untaken_since = -1, 0.0  # bytes of an answer, at the last look
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport: aiohttp forgets it before it has sent the rest."""
@@ -130,37 +122,20 @@ class Connection(RequestHandler):
 
     def eof_received(self) -> bool:  # type: ignore[override] # asyncio reads it, aiohttp has none
         """Answer what was asked before the client said that it has said all; else close."""
-        self._depart()
+        self._client.leave()
         self._half_closed = self._request_count > self._handled
         self._break("it ended early")
-        return self._half_closed and not self._secure
-
-    @property
-    def _secure(self) -> bool:
-        """Whether it is by TLS, which knows no half: what comes after a client's end is lost."""
-        transport = self.transport
-        return transport is not None and transport.get_extra_info("ssl_object") is not None
+        return self._half_closed and not secure(self.transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell whoever waits."""
-        self._depart()
+        self._client.leave()
         self._wire = None
         super().connection_lost(exc)
 
-    async def stays_until(self, due: float) -> bool:
+    def stays_until(self, due: float) -> Awaitable[bool]:
         """Wait until that time of the loop; return False as soon as the client leaves."""
-        if self._left:
-            return False
-        loop = asyncio.get_running_loop()
-        self._sleeper = waiter = loop.create_future()
-        timer = loop.call_at(due, _wake, waiter) if due < FOR_EVER else None
-        try:
-            await waiter
-        finally:
-            self._sleeper = None
-            if timer is not None:
-                timer.cancel()
-        return not self._left
+        return self._client.stays_until(due)
 
     def look(self, now: float) -> None:
         """End what has kept the server waiting too long by now, the loop's time."""
@@ -168,16 +143,9 @@ class Connection(RequestHandler):
         if wire is None:
             return
         if self._paused or wire.is_closing():
-            untaken = wire.get_write_buffer_size()
-            if untaken != self._untaken:
-                self._untaken, self._untaken_since = untaken, now
-            elif now - self._untaken_since >= patience.unread:
-                log.warning(
-                    "dropped a client that took nothing of its answer for %g s", patience.unread
-                )
-                wire.abort()
+            self._client.look(wire, now, patience.unread)
             return
-        self._untaken = -1
+        self._client.takes()
         if self._waiter is not None and not self._waiter.done():
             if self._head_since is None:
                 if now - self._heard >= patience.idle:
@@ -195,11 +163,6 @@ class Connection(RequestHandler):
         """End the connection at once, whatever is still to be sent."""
         if self._wire is not None:
             self._wire.abort()
-
-    def _depart(self) -> None:
-        self._left = True
-        if self._sleeper is not None:
-            _wake(self._sleeper)
 
     def _break(self, reason: str) -> None:
         self._broken = reason
@@ -254,11 +217,6 @@ class Connection(RequestHandler):
             name = "request_timeout" if slow else "malformed_http"
             return self._refuse(request, name, _reason(exc))
         return super().handle_error(request, status, exc, message)
-
-
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 _VERSIONS = (HttpVersion10, HttpVersion11)

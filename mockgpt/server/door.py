@@ -2,239 +2,285 @@
 
 It is a second way to the same handler and the same sender. What is not plain (another method, a
 body in chunks or compressed, a large one, a head that is unusual or comes in parts) is handed to
-aiohttp, and the rest of its connection with it.
+aiohttp, and the rest of its connection with it. Until then nothing of aiohttp's is built.
 """
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from functools import lru_cache
-from types import coroutine
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import aiohttp
-from aiohttp import web
-from msgspec import Struct
 
-from mockgpt.server import control
-from mockgpt.server.connection import Connection, Refuse
+from mockgpt.server.client import Client, secure
+from mockgpt.server.connection import Connection
 from mockgpt.server.patience import Patience
+from mockgpt.server.plain import Plain, plain
 from mockgpt.server.wire import Wire
 
 TESTED = "3.14."  # the versions of aiohttp whose connections the door was tested to stand before
 
 _HEAD = 8_000  # bytes of a head, and of a body: what is larger is aiohttp's
 _BODY = 2**18
-_HEADS = 256  # kept: a client's requests have nearly all their heads in common
+_AHEAD = _HEAD + _BODY  # bytes that wait behind an answer, until no more is read
 _PARTIAL = 1.0  # seconds after which aiohttp waits for the rest of a request
-
-_LINE = re.compile(rb"POST (/[A-Za-z0-9._~/%?=&:+,@-]*) HTTP/1\.1")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([!-~]+(?:[ \t]+[!-~]+)*)?[ \t]*")
-_LENGTH = re.compile("[0-9]{1,6}")
-_NOT_PLAIN = {"content-encoding", "expect", "te", "trailer", "transfer-encoding", "upgrade"}
-
-
-class Plain(Struct, frozen=True):
-    """The head of a plain request: a POST in HTTP/1.1 with a body of known length, in bytes."""
-
-    path: str
-    query: str
-    headers: dict[str, str]
-    length: int
-    keep_alive: bool
-
 
 Answer = Callable[[Plain, bytes, Wire, int], Coroutine[Any, Any, bool]]
 
 
-@lru_cache(maxsize=_HEADS)
-def plain(head: bytes) -> Plain | None:
-    """Return a head without its last line's end as a value, or None for one that is not plain."""
-    line, *lines = head.split(b"\r\n")
-    asked = _LINE.fullmatch(line)
-    found = [*map(_HEADER.fullmatch, lines)]
-    if asked is None or not all(found):
-        return None
-    headers = {m[1].decode().lower(): (m[2] or b"").decode() for m in found if m is not None}
-    length = headers.get("content-length", "")
-    connection = headers.get("connection", "keep-alive").lower()
-    if (
-        len(headers) < len(found)  # aiohttp knows what to make of one that comes twice
-        or "host" not in headers
-        or not _LENGTH.fullmatch(length)
-        or connection not in ("keep-alive", "close")
-        or not _NOT_PLAIN.isdisjoint(headers)
-    ):
-        return None
-    path, _, query = asked[1].decode().partition("?")
-    if control.concerns(path):
-        return None
-    return Plain(path, query, headers, int(length), connection == "keep-alive")
+class Doors:
+    """What the front doors of a server have in common, and those of them that are open.
 
-
-class FrontDoor(Connection):
-    """A connection whose plain requests do not reach aiohttp."""
-
-    __slots__ = ("_answer", "_answering", "_busy", "_coming", "_most", "_plain", "_way")
+    `connection` makes aiohttp's, of that number, for what is not plain; `most` is in bytes of a body.
+    """
 
     def __init__(
         self,
-        server: web.Server,
-        loop: asyncio.AbstractEventLoop,
-        refuse: Refuse,
-        number: int,
+        answer: Answer,
+        connection: Callable[[int], Connection],
         patience: Patience,
         *,
-        answer: Answer,
         most: int,
     ) -> None:
-        super().__init__(server, loop, refuse, number, patience)
-        self._answer = answer
-        self._most = min(most, _BODY)  # bytes of a body
-        self._plain = True  # so far
-        self._coming = bytearray()  # of a request that is not whole yet, or is still to be answered
-        self._way = _Way(self)
-        self._busy = False
-        self._answering: asyncio.Task[bool] | None = None  # of an answer that had to wait
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        super().connection_made(transport)
-        self._way.transport = self._wire
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """End."""
-        self._way.transport = None
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Answer what is whole and plain; hand the rest to aiohttp."""
-        if not self._plain:
-            super().data_received(data)
-            return
-        self._heard = self._loop.time()
-        self._coming += data
-        if not self._busy:
-            self._serve()
-
-    def _serve(self) -> None:
-        while self._coming and not self._busy:
-            end = self._coming.find(b"\r\n\r\n", 0, _HEAD)
-            head = plain(bytes(self._coming[:end])) if end >= 0 else None
-            if head is None or head.length > self._most:
-                self._hand_over()
-                return
-            begin, stop = end + 4, end + 4 + head.length
-            if len(self._coming) < stop:
-                return
-            body = bytes(self._coming[begin:stop])
-            del self._coming[:stop]
-            self._busy = True
-            self._way.keep_alive = head.keep_alive
-            answering = self._answer(head, body, self._way, self.number)
-            try:
-                waits_for = answering.send(None)
-            except StopIteration as over:
-                self._over(goes_on=over.value)
-            else:
-                self._answering = self._loop.create_task(_rest(answering, waits_for))
-                self._answering.add_done_callback(self._answered)
-
-    def _answered(self, answering: "asyncio.Task[bool]") -> None:
-        self._answering = None
-        self._over(goes_on=not answering.cancelled() and answering.result())
-        self._serve()
-
-    def _over(self, *, goes_on: bool) -> None:
-        self._busy = False
-        self._heard = self._loop.time()
-        if not goes_on or self._close or (self._half_closed and not self._coming):
-            self._coming.clear()
-            if self.transport is not None:
-                self.transport.close()
-
-    def _hand_over(self) -> None:
-        self._plain = False
-        data = bytes(self._coming)
-        self._coming.clear()
-        super().data_received(data)
-
-    def eof_received(self) -> bool:  # type: ignore[override] # as of Connection
-        """Answer what was asked before the client said that it has said all; else close."""
-        if self._busy:
-            self._depart()
-            self._half_closed = True
-            return not self._secure
-        if self._coming:
-            self._hand_over()
-        return super().eof_received()
-
-    def look(self, now: float) -> None:
-        """End what has kept the server waiting too long by now, the loop's time."""
-        if self._coming and not self._busy and now - self._heard >= _PARTIAL:
-            self._hand_over()
-        if not self._busy or self._paused:
-            super().look(now)
-
-    def close(self) -> None:
-        """Close the connection, after the answer that is on its way."""
-        if self._busy:
-            self._close = True
-            return
-        if self._coming:  # a request that stays half a one is recorded, too
-            self._hand_over()
-        super().close()
-
-    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109 - aiohttp's
-        """Let an answer come to its end, or end it in time; then close."""
-        if self._answering is not None:
-            await asyncio.wait([self._answering], timeout=timeout)
-        if self._answering is not None:
-            self._answering.cancel()
-            await asyncio.wait([self._answering], timeout=timeout)
-        await super().shutdown(timeout)
+        self.answer = answer
+        self.connection = connection
+        self.patience = patience
+        self.most = min(most, _BODY)
+        self.loop = asyncio.get_running_loop()
+        self.open: set[FrontDoor] = set()
 
 
-class _Way:
-    """A front door's connection as a wire, for one request after another."""
+class FrontDoor(asyncio.Protocol):
+    """A connection as long as its requests are plain, and the wire of their answers.
+
+    An answer that waits is a coroutine that goes on when its wait is over. As a task, which most
+    answers would be for nothing, it would cost more.
+    """
+
+    __slots__ = (
+        "_ahead", "_answering", "_client", "_doors", "_ended", "_ends", "_heard", "_paused", "_room",
+        "keep_alive", "number", "transport",
+    )  # fmt: skip
 
     method = "POST"
     http11 = True
 
-    def __init__(self, door: FrontDoor) -> None:
-        self._door = door
-        self.keep_alive = True
+    def __init__(self, doors: Doors, number: int) -> None:
+        self.number = number
+        self.keep_alive = True  # after the request in hand
         self.transport: asyncio.Transport | None = None
+        self._doors = doors
+        self._client = Client()
+        self._ahead: bytearray | None = None  # of a request that is not whole, or not answered yet
+        self._answering: Coroutine[Any, Any, bool] | None = None
+        self._ended: asyncio.Future[None] | None = None  # of who waits until it is answered
+        self._ends = False  # no request is answered any more
+        self._paused = False  # the transport holds so much that it has to send first
+        self._room: asyncio.Future[None] | None = None  # until then an answer waits
+        self._heard = doors.loop.time()  # when a part of a request came, or an answer ended
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        assert isinstance(transport, asyncio.Transport), "a socket's is"
+        self.transport = transport
+        self._doors.open.add(self)
+        opened = transport.get_extra_info("socket")
+        if opened is not None:  # so the system notices clients that are gone without a word
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell whoever waits."""
+        self.transport = None
+        self._doors.open.discard(self)
+        self._client.leave()
+        room, self._room = self._room, None
+        if room is None:
+            return
+        if exc is None:
+            room.set_result(None)
+        else:
+            room.set_exception(ConnectionResetError("the client left"))
+
+    def data_received(self, data: bytes) -> None:
+        """Answer what is whole and plain; hand the rest to aiohttp."""
+        came: bytes | bytearray = data
+        if self._ahead is not None:
+            self._ahead += data
+            came = self._ahead
+        if self._answering is None:
+            self._serve(came)
+        else:
+            self._keep(came)
+
+    def _serve(self, data: bytes | bytearray) -> None:
+        """Answer one request after another, until one or its answer has to wait."""
+        begin = 0
+        while begin < len(data) and self._answering is None and not self._ends:
+            end = data.find(b"\r\n\r\n", begin, begin + _HEAD)
+            head = plain(bytes(data[begin:end])) if end >= 0 else None
+            if head is None or head.length > self._doors.most:
+                self._hand_over(data[begin:])
+                return
+            stop = end + 4 + head.length
+            if len(data) < stop:
+                self._heard = self._doors.loop.time()
+                break
+            body = bytes(data[end + 4 : stop])
+            begin = stop
+            self.keep_alive = head.keep_alive
+            self._answering = self._doors.answer(head, body, self, self.number)
+            self._step()
+        if self._ends:
+            return
+        if begin < len(data):
+            self._keep(data[begin:] if begin else data)
+        else:
+            self._ahead = None
+        if self._client.left and self._answering is None:  # and nothing more comes
+            if self._ahead is None:
+                self._end()
+            else:
+                self._hand_over(self._ahead)
+
+    def _keep(self, data: bytes | bytearray) -> None:
+        """Keep what is still to be answered; of one that sends much ahead, read no more for now."""
+        self._ahead = data if isinstance(data, bytearray) else bytearray(data)
+        if len(data) >= _AHEAD and self.transport is not None:
+            self.transport.pause_reading()
+
+    def _step(self) -> None:
+        """Answer until there is something to wait for."""
+        assert self._answering is not None, "it was just begun, or has waited"
+        goes_on: bool | None = False  # behind an answer that fails
+        try:
+            waits_for = self._answering.send(None)
+            if waits_for is None:  # only for the others' turn
+                self._doors.loop.call_soon(self._go_on)
+            else:
+                waits_for.add_done_callback(self._go_on)
+            goes_on = None  # nobody knows yet
+        except StopIteration as over:
+            goes_on = over.value
+        finally:
+            if goes_on is not None:
+                self._over(goes_on=goes_on)
+
+    def _go_on(self, _: object = None) -> None:
+        if self._answering is None:  # it was ended meanwhile
+            return
+        self._step()
+        if self._answering is not None or self._ends:
+            return
+        ahead = self._ahead or b""
+        if len(ahead) >= _AHEAD and self.transport is not None:
+            self.transport.resume_reading()
+        self._serve(ahead)
+
+    def _over(self, *, goes_on: bool) -> None:
+        self._answering = None
+        self._heard = self._doors.loop.time()
+        if self._ended is not None:
+            self._ended.set_result(None)
+        if self._ends or not goes_on or self.transport is None:
+            self._end()
+
+    def _end(self) -> None:
+        self._ends = True
+        self._ahead = None
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.close()
+
+    def _hand_over(self, data: bytes | bytearray) -> Connection:
+        """Leave the connection to aiohttp, as asyncio would have made it known to it."""
+        transport, self.transport = self.transport, None
+        assert transport is not None, "what is lost is not served"
+        self._ahead = None
+        self._doors.open.discard(self)
+        connection = self._doors.connection(self.number)
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        if self._paused:
+            connection.pause_writing()
+        connection.data_received(bytes(data))
+        if self._client.left and not connection.eof_received():
+            transport.close()
+        return connection
+
+    def eof_received(self) -> bool:
+        """Answer what was asked before the client said that it has said all; else close."""
+        if self._answering is not None:
+            self._client.leave()
+            return not secure(self.transport)
+        return self._ahead is not None and self._hand_over(self._ahead).eof_received()
+
+    def pause_writing(self) -> None:
+        """Let an answer wait."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """Let it go on."""
+        self._paused = False
+        room, self._room = self._room, None
+        if room is not None:
+            room.set_result(None)
 
     def drained(self) -> Awaitable[None] | None:
-        return self._door._drain_helper() if self._door._paused else None  # noqa: SLF001 - its own
+        """Return what ends when the client has taken most of what was written; None: it has."""
+        if self._paused and self._room is None:
+            self._room = self._doors.loop.create_future()
+        return self._room
 
     def stays_until(self, due: float) -> Awaitable[bool]:
-        return self._door.stays_until(due)
+        """Wait until that time of the loop; return False as soon as the client leaves."""
+        return self._client.stays_until(due)
 
+    def look(self, now: float) -> None:
+        """End what has kept the server waiting too long by now, the loop's time."""
+        transport, patience = self.transport, self._doors.patience
+        if transport is None:
+            return
+        if self._paused or transport.is_closing():
+            self._client.look(transport, now, patience.unread)
+            return
+        self._client.takes()
+        if self._answering is not None:
+            return
+        if self._ahead is None:
+            if now - self._heard >= patience.idle:
+                transport.abort()
+        elif now - self._heard >= _PARTIAL:
+            self._hand_over(self._ahead)
 
-async def _rest(begun: Coroutine[Any, Any, bool], waits_for: Any) -> bool:
-    """Go on, as a task, with a coroutine that was begun without one and waits for a future.
+    def abort(self) -> None:
+        """End the connection at once, whatever is still to be sent."""
+        if self.transport is not None:
+            self.transport.abort()
 
-    Most requests are answered without a wait; a task for each would cost as much as its answer.
-    """
-    return await _resumed(begun, waits_for)
+    def close(self) -> None:
+        """Close the connection, after the answer that is on its way."""
+        if self._answering is not None:
+            self._ends = True
+        elif self._ahead is None:
+            self._end()
+        else:  # a request that stays half a one is recorded, too
+            # aiohttp first has to begin: its task would not hear of the end before.
+            self._doors.loop.call_soon(self._hand_over(self._ahead).close)
 
-
-@coroutine
-def _resumed(begun: Coroutine[Any, Any, bool], waits_for: Any) -> Generator[Any, None, bool]:
-    try:
-        while True:
-            try:
-                yield waits_for
-            except (asyncio.CancelledError, ConnectionError) as error:  # what waits can end in
-                waits_for = begun.throw(error)
-            else:
-                waits_for = begun.send(None)
-    except StopIteration as over:
-        return bool(over.value)
+    async def shutdown(self, timeout: float) -> None:  # noqa: ASYNC109 - as aiohttp's
+        """Let an answer come to its end, or end it in time; then close."""
+        if self._answering is not None:
+            self._ended = self._doors.loop.create_future()
+            await asyncio.wait([self._ended], timeout=timeout)
+        if self._answering is not None:
+            answering, self._answering, self._room = self._answering, None, None
+            answering.close()  # it is recorded
+        self._end()
 
 
 def opens() -> bool:
-    """Tell whether the door was tested with the aiohttp that is installed."""
+    """Tell whether the door was tested with the aiohttp that is installed.
+
+    The door itself needs nothing of aiohttp. But whatever it hands over aiohttp has to take in the
+    middle of a connection, and to answer with the same bytes: that was tested.
+    """
     return aiohttp.__version__.startswith(TESTED)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from mockgpt.core.plan import whole
 from mockgpt.server.app import Handler
@@ -90,7 +89,7 @@ class Proxy:
 class Gate(asyncio.Protocol):
     """A connection until it is known what it wants: a tunnel by CONNECT, or an answer."""
 
-    def __init__(self, proxy: Proxy, connect: Callable[[], RequestHandler]) -> None:
+    def __init__(self, proxy: Proxy, connect: Callable[[], asyncio.Protocol]) -> None:
         self._proxy = proxy
         self._connect = connect
         self._came = bytearray()

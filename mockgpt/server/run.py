@@ -13,7 +13,6 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from mockgpt.server import door
 from mockgpt.server.app import Handler
@@ -34,33 +33,51 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 log = logging.getLogger("mockgpt")
 
 
-class _Server(web.Server):
+class _Server:
+    """Makes a connection of each that is accepted, and knows those that are open."""
+
     def __init__(self, handler: Handler, patience: Patience, proxy: Proxy | None) -> None:
-        super().__init__(handler.handle if proxy is None else partial(proxy.handle, handler))
-        self._handler = handler
-        self._opens = handler.fast_path and proxy is None and door.opens()
+        self._web = web.Server(handler.handle if proxy is None else partial(proxy.handle, handler))
+        self._refuse = handler.refuse
         self._patience = patience
+        self._opens = handler.fast_path and proxy is None and door.opens()
+        self._doors = door.Doors(handler.plain, self._connection, patience, most=handler.max_body)
         self._numbers = count(1)
         self._exhausted = False
 
-    def __call__(self) -> RequestHandler:
+    def __call__(self) -> asyncio.Protocol:
         if self._exhausted:
             self._exhausted = False
             log.warning("connections are accepted again")
-        given = (self, self._loop, self._handler.refuse, next(self._numbers), self._patience)
-        if not self._opens:
-            return Connection(*given)
-        return door.FrontDoor(*given, answer=self._handler.plain, most=self._handler.max_body)
+        number = next(self._numbers)
+        return door.FrontDoor(self._doors, number) if self._opens else self._connection(number)
+
+    def _connection(self, number: int) -> Connection:
+        loop = asyncio.get_running_loop()
+        return Connection(self._web, loop, self._refuse, number, self._patience)
 
     @property
-    def held(self) -> list[Connection]:
+    def held(self) -> list[Connection | door.FrontDoor]:
         """The connections that are open."""
-        return [one for one in self.connections if isinstance(one, Connection)]
+        return [
+            *self._doors.open,
+            *(one for one in self._web.connections if isinstance(one, Connection)),
+        ]
 
     def look(self, now: float) -> None:
         """Let every connection look whether its client takes too long."""
         for connection in self.held:
             connection.look(now)
+
+    def close(self) -> None:
+        """Let every connection answer what it is at, and nothing more."""
+        for connection in self.held:
+            connection.close()
+
+    async def shutdown(self, timeout: float) -> None:  # noqa: ASYNC109 - as aiohttp's
+        """Let answers come to their end, or end them in time; then close."""
+        doors = [one.shutdown(timeout) for one in self._doors.open]
+        await asyncio.gather(*doors, self._web.shutdown(timeout))
 
     def trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Tell of exhausted descriptors once, until there are some again; leave others to the loop."""
@@ -174,7 +191,7 @@ async def serving(
             acceptor.close()
         if proxy is not None:
             proxy.close()
-        server.pre_shutdown()
+        server.close()
         left = server.held
         await server.shutdown(_GRACE)
         for connection in left:  # a client that does not read would keep its socket for ever

@@ -7,7 +7,7 @@ from fuzz.conftest import CASES
 
 from mockgpt.core import engine, sandbox, searching
 from mockgpt.files import documents, texts
-from mockgpt.server import app, connection, control, send
+from mockgpt.server import app, connection, control, door, send
 from mockgpt.server.patience import PATIENCE
 
 _ROW = re.compile(r"^\| (.+) \|$", re.MULTILINE)
@@ -100,6 +100,7 @@ def bounds():
         "an answer of which nothing is taken": [PATIENCE.unread],
         "a refused client that goes on writing": [connection._LINGER],
         "what is written at once of an answer": [send._JOINED],
+        "plain requests that are sent ahead of an answer": [door._AHEAD],
         "a scenario file": [documents._LARGEST, documents._DEEPEST, documents._MOST],
         "a `file` that a reply names": [texts._MOST],
         "a template": [sandbox.STEPS, sandbox.CHARACTERS],

@@ -65,6 +65,7 @@ OTHER = {
     "no HTTP": b"hello\r\n\r\n",
     "health": request_bytes("/_mockgpt/health", method="GET"),
 }  # fmt: skip
+MALFORMED = ("no host", "chunks", "no HTTP")
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def served(data, scenario, *, fast_path, cuts=()):
                 got = b"reset"
         mock.stop()
         told = [
-            (one.method, one.path, one.headers, one.body, one.rule, one.error, one.faults,
+            (one.connection, one.method, one.path, one.headers, one.body, one.rule, one.error, one.faults,
              one.sent and (one.sent.status, one.sent.body, one.sent.ending, one.sent.headers))
             for one in mock.journal
         ]  # fmt: skip
@@ -143,6 +144,35 @@ def test_pipelined_requests_are_answered_in_turn(scenario):
         request_bytes(body=chat(user, stream=True)) for user in ("paced", "x", "paced", "y")
     )
     assert served(data, scenario, fast_path=True) == served(data, scenario, fast_path=False)
+
+
+@pytest.mark.parametrize(
+    ("together", "name"),
+    # Of what comes together aiohttp would answer the malformed alone.
+    [(together, name) for name in OTHER for together in (True, False)[name in MALFORMED :]],
+)
+@pytest.mark.parametrize("user", ["paced", "large", "x"])
+def test_what_is_not_plain_is_answered_behind_what_is(together, user, name, scenario):
+    """A connection is handed over at once, behind a wait, and behind much that is written."""
+    first = request_bytes(body=chat(user, stream=True))
+    cuts = () if together else (len(first),)
+    fast, slow = (
+        served(first + OTHER[name], scenario, fast_path=fast_path, cuts=cuts)
+        for fast_path in (True, False)
+    )
+    assert fast == slow
+
+
+@pytest.mark.parametrize("rest", [b"", OTHER["GET"], OTHER["GET"][:-5], PLAIN["vectors"][:-5]])
+def test_whoever_half_closes_gets_what_was_asked_before(rest, scenario):
+    found = []
+    for fast_path in (True, False):
+        with MockGPT(scenario, fast_path=fast_path) as mock, Wire(mock.url) as wire:
+            wire.send(request_bytes(body=chat("anything", stream=True)) + rest)
+            wire.finish()
+            found.append(wire.rest())
+    assert found[0] == found[1]
+    assert found[0].startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_a_client_that_says_all_and_half_closes_gets_its_answer(scenario):

@@ -12,6 +12,7 @@ from mockgpt.core.scenario import Scenario
 from mockgpt.mock import build
 from mockgpt.server import connection
 from mockgpt.server.connection import Connection
+from mockgpt.server.door import Doors, FrontDoor
 from mockgpt.server.patience import Patience
 from mockgpt.server.run import bind, serving
 
@@ -208,20 +209,33 @@ class Wire:
         self.aborted = True
 
 
-async def test_only_what_is_not_taken_for_the_whole_time_ends_a_connection():
-    """Whatever the loop's clock says: it may have run for weeks."""
-    handler = build()
+def by_aiohttp(handler, wire):
     loop = asyncio.get_running_loop()
     connection = Connection(web.Server(handler.handle), loop, handler.refuse, 1, Patience())
-    connection._wire = wire = Wire()
+    connection._wire = wire
+    return connection
+
+
+def by_door(handler, wire):
+    connection = FrontDoor(Doors(handler.plain, None, Patience(), most=1), 1)
+    connection.transport = wire
+    return connection
+
+
+@pytest.mark.parametrize("made", [by_aiohttp, by_door])
+async def test_only_what_is_not_taken_for_the_whole_time_ends_a_connection(made):
+    """Whatever the loop's clock says: it may have run for weeks."""
+    wire = Wire()
+    connection = made(build(), wire)
     for now, untaken in ((1e6, 5), (1e6 + 599, 5), (1e6 + 601, 4), (1e6 + 1200, 4)):
         wire.untaken = untaken
         connection.look(now)
         assert not wire.aborted
     connection.look(1e6 + 1201)
     assert wire.aborted
-    connection._wire = done = Wire()  # which has sent all, and is only not closed yet
-    connection._untaken, done.untaken = -1, 0
+    done = Wire()  # which has sent all, and is only not closed yet
+    connection = made(build(), done)
+    done.untaken = 0
     connection.look(1e6)
     assert not done.aborted
 
