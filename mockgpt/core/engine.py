@@ -19,9 +19,7 @@ from mockgpt.core.settings import Settings
 
 DEFAULT = "default"
 
-_NAME = "[A-Za-z0-9_.-]{1,64}"
-_PATH = re.compile(f"/s/({_NAME})(/.*)")
-_KEY = re.compile(f"sk-mock-({_NAME})")
+_PATH = re.compile(f"/s/({keys.SESSION})(/.*)")
 _SESSIONS = 10_000
 _HELD = 2**30  # bytes that the journals of all sessions may hold before closed ones are forgotten
 _AT_ONCE = 100  # new sessions between two looks for what may be forgotten
@@ -64,7 +62,7 @@ class Engine:
         self, name: str, loaded: Loaded | None = None, settings: Settings | None = None
     ) -> Session:
         """Begin a session, or begin it anew. Raises ValueError for a name that cannot be."""
-        if not re.fullmatch(_NAME, name):
+        if not re.fullmatch(keys.SESSION, name):
             raise ValueError(f"expected a session's name of A-Z a-z 0-9 _ . -, found {name!r}")
         loaded, settings = loaded or self.loaded, settings or self.settings
         session = self.sessions.get(name)
@@ -123,13 +121,10 @@ class Engine:
         The session is, in this order: that of the path `/s/<name>/v1/…`, that of an API key
         `sk-mock-<name>`, `default`.
         """
-        caller = keys.caller(incoming.headers)
-        found = _PATH.fullmatch(incoming.path) if incoming.path.startswith("/s/") else None
-        if found is not None:
-            incoming = replace(incoming, path=found[2])
-        else:
-            found = next(filter(None, map(_KEY.fullmatch, caller.keys)), None)
-        name = DEFAULT if found is None else found[1]
+        caller = incoming.caller or keys.caller(incoming.headers)
+        name = caller.session or DEFAULT
+        if incoming.path.startswith("/s/") and (found := _PATH.fullmatch(incoming.path)):
+            incoming, name = replace(incoming, path=found[2]), found[1]
         session = self.sessions.get(name)
         if session is None:
             if hidden(name) != name:  # a client's key, which is shown to nobody

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from mockgpt.core.answers import Usage
 from mockgpt.core.blotting import reply_body, request_body, teller
+from mockgpt.core.keys import Caller
 from mockgpt.core.plan import Bytes, Events, Filled, Headers
 from mockgpt.core.redaction import NOTHING, Redaction, hidden, withheld
 from mockgpt.core.requests import Request, with_texts
@@ -35,6 +36,7 @@ class Incoming(Struct, frozen=True, kw_only=True):
     `at` and `elapsed` are the injected clock's, in seconds: what time it is, and how much passed.
 
     `trouble` is an error of the catalogue where the body could not be read, with its placeholders.
+    `caller` is who asks, where that has been read from the headers already.
     """
 
     method: str = ""
@@ -47,6 +49,7 @@ class Incoming(Struct, frozen=True, kw_only=True):
     connection: int = 0
     trouble: str = ""
     trouble_values: dict[str, str | int] = {}
+    caller: Caller | None = None
 
     def __repr__(self) -> str:
         return hidden(f"<Incoming {self.method} {self.path}>")  # its headers are secret

@@ -12,6 +12,8 @@ from mockgpt.core.errors import ApiError
 _SECRET = re.compile(  # in a header's name
     "auth|cookie|credential|jwt|key|passw|secret|signature|token"
 )
+SESSION = "[A-Za-z0-9_.-]{1,64}"  # a session's name
+_NAMED = re.compile(f"sk-mock-({SESSION})")
 _SHOWN_ENDS = 4  # characters at each end, of keys long enough to hide the rest
 _LONG = 16
 _COUNT = re.compile("[0-9]{1,9}")
@@ -22,6 +24,7 @@ class Caller(Struct, frozen=True, kw_only=True, eq=False):
 
     `sent` are all headers, `headers` those whose names sound of no secret, and `secret` the values
     of the others. `keys` are its API keys, and `retries` says how often the client has tried before.
+    `session` is the name in a key `sk-mock-<name>`, empty where there is none.
     """
 
     sent: dict[str, str]
@@ -29,6 +32,7 @@ class Caller(Struct, frozen=True, kw_only=True, eq=False):
     headers: dict[str, str]
     secret: tuple[str, ...]
     retries: int
+    session: str
 
     def __repr__(self) -> str:
         return f"<Caller with {len(self.keys)} keys>"
@@ -43,9 +47,12 @@ def caller(headers: Mapping[str, str]) -> Caller:
 def _caller(items: tuple[tuple[str, str], ...]) -> Caller:
     headers = dict(items)
     count = headers.get("x-stainless-retry-count", "0")
+    found = presented(headers)
+    named = next(filter(None, map(_NAMED.fullmatch, found)), None)
     return Caller(
         sent=headers,
-        keys=presented(headers),
+        keys=found,
+        session="" if named is None else named[1],
         headers={name: value for name, value in items if not sounds_secret(name)},
         secret=tuple(value for name, value in items if sounds_secret(name)),
         retries=int(count) if _COUNT.fullmatch(count) else 0,

@@ -24,13 +24,15 @@ def amiss(exchange: Exchange) -> Finding | None:
 
     An error that a rule answered is the scenario's wish; one without a rule is the client's fault.
     """
+    if exchange.error is None:
+        return None
     what = f"{exchange.method} {exchange.path}".strip() or "bytes that are no HTTP request"
     if exchange.bug is not None:
         message = f"{what}: mockgpt failed with {exchange.bug!r}; please report it"
         return Finding(BUG, message, (exchange,))
     if exchange.error in MISSES:
         return Finding(MISSES[exchange.error], f"{what}: {exchange.message}", (exchange,))
-    if exchange.error is not None and exchange.rule is None and exchange.limit is None:
+    if exchange.rule is None and exchange.limit is None:
         status = f" with {exchange.status}" if exchange.sent is not None else ""
         message = (
             f"{what} was refused{status}, as the real service would ({exchange.message}); "

@@ -9,7 +9,7 @@ It serves under aiohttp's low-level server (`run.py`) and, through `application`
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from threading import Lock
 from typing import Any
 
@@ -86,19 +86,22 @@ class Handler:
         answered.goes_on = await self.answer(self._incoming(request), Asked(request), request)
         return answered
 
-    async def plain(self, head: Plain, body: bytes, wire: Wire, connection: int) -> bool:
+    def plain(
+        self, head: Plain, body: bytes, wire: Wire, connection: int
+    ) -> Coroutine[Any, Any, bool]:
         """Answer a request of the front door's; return whether its connection goes on."""
         incoming = Incoming(
             method=wire.method,
             path=head.path,
             query=head.query,
-            headers=head.headers,
+            headers=head.caller.sent,
             body=body,
             at=self.clock.now(),
             elapsed=self.clock.elapsed(),
             connection=connection,
+            caller=head.caller,
         )
-        return await self.answer(incoming, wire)
+        return self.answer(incoming, wire)
 
     async def answer(
         self, incoming: Incoming, wire: Wire, request: web.BaseRequest | None = None
@@ -109,10 +112,9 @@ class Handler:
         """
         sender = Sender(wire, incoming.at)
         outcome: Outcome | None = None
-        controls = control.concerns(incoming.path)
+        controls = False
         try:
-            if controls:
-                assert request is not None, "the control API is asked through aiohttp"
+            if request is not None and (controls := control.concerns(incoming.path)):
                 await sender.send(await self._control(incoming, request))
                 return sender.keep_alive
             if request is not None:

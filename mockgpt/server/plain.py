@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from mockgpt.core.keys import Caller, caller
 from mockgpt.server import control
 
 _HEADS = 256  # kept: a client's requests have nearly all their heads in common
@@ -20,7 +21,7 @@ class Plain(Struct, frozen=True):
 
     path: str
     query: str
-    headers: dict[str, str]
+    caller: Caller
     length: int
     keep_alive: bool
 
@@ -47,4 +48,4 @@ def plain(head: bytes) -> Plain | None:
     path, _, query = asked[1].decode().partition("?")
     if control.concerns(path):
         return None
-    return Plain(path, query, headers, int(length), connection == "keep-alive")
+    return Plain(path, query, caller(headers), int(length), connection == "keep-alive")
