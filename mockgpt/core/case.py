@@ -13,12 +13,11 @@ from mockgpt.core.endpoints import Route, find, refusal
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.keys import Caller
-from mockgpt.core.matching import Choice, Miss
 from mockgpt.core.redaction import Redaction, repeated
 from mockgpt.core.replies import Reply
 from mockgpt.core.requests import Asked
 from mockgpt.core.responses import Manner, Prepared
-from mockgpt.core.scenario import Loaded, Scenario
+from mockgpt.core.scenario import Loaded, Rule, Scenario
 from mockgpt.core.service import Service
 from mockgpt.core.settings import Settings, remembering
 
@@ -42,7 +41,7 @@ class Known(Struct, kw_only=True, eq=False):
     errors: tuple[ApiError, ...] = ()
     decoded: Decoded | None = None
     asked: Asked | None = None
-    choice: tuple[Scenario, Choice | Miss] | None = None
+    choice: tuple[Scenario, Rule | None] | None = None
     came: bool = False
     prepared: tuple[Loaded, Reply, Prepared] | None = None
 

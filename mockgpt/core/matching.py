@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from mockgpt.core import bodies
@@ -38,19 +38,6 @@ from mockgpt.core.searching import PatternFailedError, search
 Captures = Mapping[str, str]  # named groups of `matches`, and what they hold
 
 
-class Choice(Struct, frozen=True):
-    """The rule that answers."""
-
-    rule: Rule
-
-
-class Miss(Struct, frozen=True):
-    """No rule answers; the nearest one and why not, or None where there are no rules at all."""
-
-    nearest: Rule | None
-    differences: tuple[Difference, ...] = ()
-
-
 class UndecidedError(Exception):
     """A rule of which it would take too long to tell whether it answers: it, and why."""
 
@@ -59,40 +46,43 @@ class UndecidedError(Exception):
         self.rule = rule
 
 
-def explained(step: Choice | Miss, rule: Choice | Miss, places: Mapping[str, str]) -> str:
-    """Say why no step and no rule answers; `places` are their files and lines, by their ids."""
-    told = [
-        f"{what} {_told(miss, kind, places)}"
-        for what, kind, miss in (("due is", "step", step), ("nearest is", "rule", rule))
-        if isinstance(miss, Miss) and miss.nearest is not None
-    ]
-    return "; ".join(told) or "the scenario has no rules"
+def choose(rules: Sequence[Rule], asked: Asked, literals: Literals | None = None) -> Rule | None:
+    """Return the first rule whose conditions all hold. `literals` are the rules'.
 
-
-def _told(miss: Miss, kind: str, places: Mapping[str, str]) -> str:
-    assert miss.nearest is not None, "asked for a miss that has one"
-    name = miss.nearest.id
-    where = f"{places[name]} " if name in places else ""
-    told = "; ".join(map(str, miss.differences[:LISTED]))
-    more = len(miss.differences) - LISTED
-    return f"{where}{kind} '{name}' ({told}{f'; and {more} more' if more > 0 else ''})"
-
-
-def choose(rules: Sequence[Rule], asked: Asked, literals: Literals | None = None) -> Choice | Miss:
-    """Return the first rule whose conditions all hold, or the one with the fewest that do not.
-
-    A rule for the endpoint that was asked is nearer than any for another. `literals` are the rules'.
     Raises UndecidedError.
     """
     candidates = range(len(rules)) if literals is None else literals.candidates(asked.request)
     for position in candidates:
         rule = rules[position]
         if next(_unmet(rule, asked), None) is None:
-            return Choice(rule)
+            return rule
+    return None
+
+
+def explained(
+    steps: Sequence[Rule], rules: Sequence[Rule], asked: Asked, places: Mapping[str, str]
+) -> str:
+    """Say why no step that is due and no rule answers: by the nearest ones, with few differences.
+
+    A rule for the endpoint that was asked is nearer than any for another. `places` are their files
+    and lines, by their ids. Raises UndecidedError.
+    """
+    told = [
+        f"{what} {_told(some, kind, asked, places)}"
+        for what, kind, some in (("due is", "step", steps), ("nearest is", "rule", rules))
+        if some
+    ]
+    return "; ".join(told) or "the scenario has no rules"
+
+
+def _told(rules: Sequence[Rule], kind: str, asked: Asked, places: Mapping[str, str]) -> str:
     missed = [(rule, reasons(rule, asked)) for rule in rules]
-    if not missed:
-        return Miss(None)
-    return Miss(*min(missed, key=lambda one: distance(one[0].when, asked, one[1])))
+    nearest, differences = min(missed, key=lambda one: distance(one[0].when, asked, one[1]))
+    name = nearest.id
+    where = f"{places[name]} " if name in places else ""
+    told = "; ".join(map(str, differences[:LISTED]))
+    more = len(differences) - LISTED
+    return f"{where}{kind} '{name}' ({told}{f'; and {more} more' if more > 0 else ''})"
 
 
 def reasons(rule: Rule, asked: Asked) -> tuple[Difference, ...]:

@@ -10,8 +10,6 @@ from mockgpt.core.case import Known
 from mockgpt.core.errors import ApiError
 from mockgpt.core.matching import (
     Captures,
-    Choice,
-    Miss,
     UndecidedError,
     choose,
     explained,
@@ -69,27 +67,28 @@ class Play:
             if further is not None:
                 return further
         steps = self._due
-        step = choose(steps, asked) if steps else Miss(None)
-        if isinstance(step, Choice):
-            self.met |= {step.rule.id}
+        step = choose(steps, asked) if steps else None
+        if step is not None:
+            self.met |= {step.id}
             self._due = self._next()
-            return self.calls.begin(content, step.rule.id)
-        chosen = self._choice(known, asked)
-        if isinstance(chosen, Choice):
-            return self.calls.begin(content, chosen.rule.id)
+            return self.calls.begin(content, step.id)
+        rule = self._choice(known, asked)
+        if rule is not None:
+            return self.calls.begin(content, rule.id)
         if self._on_miss == "filler":
             return self.calls.begin(content, UNSCRIPTED.id)
         if self._steps and not steps and not self._scenario.rules:
             return ApiError("script_over", {"calls": len(self.met)})
-        return ApiError("no_rule_answers", {"why": explained(step, chosen, self._places)})
+        why = explained(steps, self._scenario.rules, asked, self._places)
+        return ApiError("no_rule_answers", {"why": why})
 
-    def _choice(self, known: Known, asked: Asked) -> Choice | Miss:
+    def _choice(self, known: Known, asked: Asked) -> Rule | None:
         """Return the rule of a request; that of one that comes again is known."""
         if known.choice is not None and known.choice[0] is self._scenario:
             return known.choice[1]
-        chosen = choose(self._scenario.rules, asked, self._scenario.literals)
-        known.choice = (self._scenario, chosen)
-        return chosen
+        rule = choose(self._scenario.rules, asked, self._scenario.literals)
+        known.choice = (self._scenario, rule)
+        return rule
 
     @property
     def unused(self) -> tuple[str, ...]:

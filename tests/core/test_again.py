@@ -146,3 +146,9 @@ def test_ignored_parameters_may_have_braces(desk):
     ask = desk(scenario({"reply": "Hi"}))
     for _ in range(3):
         assert ask(**{"{model}": 1, "}": 2}).headers["x-mockgpt-ignored"] == "{model}, }"
+
+
+def test_filler_is_answered_without_a_word_on_why_no_rule_is(desk, monkeypatch):
+    monkeypatch.setattr("mockgpt.core.matching.reasons", None)  # not to be called
+    ask = desk(scenario({"when": {"user": "other"}, "reply": "Hi"}), on_miss="filler")
+    assert [ask().status for _ in range(2)] == [200, 200]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mockgpt.core.conditions import Range, TextMatch, When
 from mockgpt.core.differences import Difference, differences
-from mockgpt.core.matching import Choice, Miss, choose, explained, meant_for
+from mockgpt.core.matching import choose, explained, meant_for, reasons
 from mockgpt.core.replies import Edges, Filler, Reply
 from mockgpt.core.requests import Asked, ChatRequest, CompletionRequest, EmbeddingRequest, Message
 from mockgpt.core.scenario import Rule
@@ -198,7 +198,7 @@ def test_the_first_rule_that_holds_answers():
         Rule(id="yes", when=When(endpoint="chat"), reply="b"),
         Rule(id="later", reply="c"),
     )
-    assert choose(rules, asked(CHAT)) == Choice(rules[1])
+    assert choose(rules, asked(CHAT)) is rules[1]
 
 
 def test_a_miss_names_the_nearest_rule():
@@ -207,14 +207,15 @@ def test_a_miss_names_the_nearest_rule():
         Rule(id="near", when=When(user=TextMatch(contains="Rome"), stream=True), reply="b"),
         Rule(id="as-near", when=When(user="y"), reply="c"),
     )
-    miss = choose(rules, asked(CHAT))
-    assert isinstance(miss, Miss)
-    assert miss.nearest is rules[1]
-    assert [difference.key for difference in miss.differences] == ["user"]
+    assert choose(rules, asked(CHAT)) is None
+    told = explained((), rules, asked(CHAT), {})
+    assert told.startswith("nearest is rule 'near' (user: wanted contains 'Rome', got ")
+    assert told.count("wanted") == 1
 
 
 def test_without_rules_a_miss_has_no_nearest():
-    assert choose((), asked(CHAT)) == Miss(None)
+    assert choose((), asked(CHAT)) is None
+    assert explained((), (), asked(CHAT), {}) == "the scenario has no rules"
 
 
 @pytest.mark.parametrize(
@@ -230,10 +231,9 @@ def test_without_rules_a_miss_has_no_nearest():
     ],
 )
 def test_a_reply_answers_only_what_it_fits(reply, request_, fits):
-    chosen = choose((Rule(id="r", reply=reply),), asked(request_))
-    assert isinstance(chosen, Choice) is fits
-    if not fits:
-        assert chosen.differences[0].key == "reply"
+    rule = Rule(id="r", reply=reply)
+    assert choose((rule,), asked(request_)) is (rule if fits else None)
+    assert [one.key for one in reasons(rule, asked(request_))] == ([] if fits else ["reply"])
 
 
 def test_a_rule_for_another_endpoint_is_far():
@@ -242,13 +242,13 @@ def test_a_rule_for_another_endpoint_is_far():
         Rule(id="elsewhere, too", when=When(input="x"), reply="a"),
         Rule(id="here", when=When(endpoint="chat", user="x", stream=False), reply="b"),
     )
-    assert choose(rules, asked(CHAT)).nearest is rules[2]
+    assert explained((), rules, asked(CHAT), {}).startswith("nearest is rule 'here' (")
 
 
 def test_a_long_explanation_is_bounded():
     headers = {f"x-{number}": "1" for number in range(9)}
-    miss = choose((Rule(id="r", when=When(headers=headers), reply="a"),), asked(CHAT))
-    told = explained(Miss(None), miss, {"r": "s.yaml:3"})
+    rules = (Rule(id="r", when=When(headers=headers), reply="a"),)
+    told = explained((), rules, asked(CHAT), {"r": "s.yaml:3"})
     assert told.startswith("nearest is s.yaml:3 rule 'r' (headers.x-0: wanted equals '1', got no ")
     assert told.endswith("; and 4 more)")
     assert told.count("wanted") == 5
