@@ -38,6 +38,7 @@ from mockgpt.core.replies import Chunk, Defaults, Raw, Reply, pace_of
 from mockgpt.core.service import Dialect, Endpoint, Service
 
 _HEADER_SHOWN = 1_000  # characters of a header that repeats what the client sent
+_DRAWN = ("request_id", "milliseconds")  # for each response anew
 _TOKENS, _VECTORS = 1_024, 1  # of an answer that is kept in bytes
 
 
@@ -95,7 +96,7 @@ def prepared(
     """
     encoded = encode(decoded.request, answer)
     ignored = _header_text(", ".join(decoded.ignored)) if decoded.ignored else None
-    layout, texts = _layout(endpoint, service, ignored, streamed=encoded.streamed)
+    layout, texts = _layout(endpoint, service, answer.model, ignored, streamed=encoded.streamed)
     return Prepared(
         answer=answer,
         encoded=encoded.kept() if again else encoded,
@@ -114,9 +115,10 @@ def is_small(answer: Answer) -> bool:
 
 @lru_cache(maxsize=64)
 def _layout(
-    endpoint: Endpoint, service: Service, ignored: str | None, *, streamed: bool
+    endpoint: Endpoint, service: Service, model: str, ignored: str | None, *, streamed: bool
 ) -> tuple[Layout, tuple[str, ...]]:
-    """Return the headers of such responses, and the texts with something to fill in."""
+    """Return the headers of such responses, and the texts with something that each of them draws."""
+    known = {"model": model, "request_id": "", "milliseconds": ""}
     told = {} if ignored is None else {"x-mockgpt-ignored": ignored}
     kind = {"content-type": "text/event-stream" if streamed else "application/json"}
     headers: list[tuple[str, str]] = []
@@ -129,9 +131,9 @@ def _layout(
         (kind, False),
     ):
         for name, text in group.items():
-            if is_filled and "{" in text:
+            if is_filled and any(f"{{{drawn}" in text for drawn in _DRAWN):
                 texts[len(headers)] = text
-            headers.append((name, text))
+            headers.append((name, _formatted(text, known) if is_filled else text))
     return Layout(tuple(headers), tuple(texts)), tuple(texts.values())
 
 
@@ -280,8 +282,13 @@ def _headed(plan: Plan, headers: dict[str, str]) -> Plan:
 def _common(manner: Manner, key: bytes) -> Headers:
     request_id = uuid4(draw(manner.seed, key, "request id"))
     values = {"request_id": request_id}
-    own = [(name, text.format_map(values)) for name, text in manner.service.headers.items()]
+    own = [(name, _formatted(text, values)) for name, text in manner.service.headers.items()]
     return (*own, *manner.headers)
+
+
+def _formatted(text: str, values: dict[str, str]) -> str:
+    """Fill in what stands in braces, which few headers have."""
+    return text.format_map(values) if "{" in text else text
 
 
 def _header_text(text: str) -> str:

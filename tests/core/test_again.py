@@ -8,6 +8,7 @@ from msgspec import convert
 from msgspec.structs import replace
 
 from mockgpt.core.case import knowing
+from mockgpt.core.engine import Engine
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.keys import caller
 from mockgpt.core.plan import Data, Events
@@ -152,3 +153,19 @@ def test_filler_is_answered_without_a_word_on_why_no_rule_is(desk, monkeypatch):
     monkeypatch.setattr("mockgpt.core.matching.reasons", None)  # not to be called
     ask = desk(scenario({"when": {"user": "other"}, "reply": "Hi"}), on_miss="filler")
     assert [ask().status for _ in range(2)] == [200, 200]
+
+
+def test_a_service_s_headers_may_have_braces_of_their_own():
+    headers = {"x-a": "}", "x-b": "{{x}}", "x-c": "a {request_id} b"}
+    service = replace(load_service("pgpt"), headers=headers)
+    engine = Engine(load_scenarios([scenario({"reply": "Hi"})], service), service, Settings())
+    told = Incoming(
+        method="POST",
+        path="/v1/chat/completions",
+        headers={"api-key": "k"},
+        body=b'{"model": "gpt-4", "messages": [{"role": "user", "content": "Hi"}]}',
+    )
+    found = [dict(next(engine.answer(told).plan).headers) for _ in range(3)]
+    assert {(one["x-a"], one["x-b"]) for one in found} == {("}", "{x}")}
+    assert all(re.fullmatch("a [0-9a-f-]{36} b", one["x-c"]) for one in found)
+    assert len({one["x-c"] for one in found}) == 3

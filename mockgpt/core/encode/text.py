@@ -56,10 +56,7 @@ class Encoded(Struct, frozen=True, eq=False):
 
     def filled(self, id_: str, created: int) -> Iterator[Data | Events | Pause]:
         """Yield the body of an answer with this id, made in this second of the Unix epoch."""
-        if not self.id:
-            yield from self.steps
-            return
-        begin = b"%b%b%b%d" % (self.before, json_bytes(id_), self.between, created)
+        begin = self._begin(id_, created)
         for step in self.steps:
             if isinstance(step, Events):
                 yield Events(begin + step.before, step.texts, step.after, step.tokens, step.waits)
@@ -69,9 +66,15 @@ class Encoded(Struct, frozen=True, eq=False):
                 yield step
 
     def joined(self, id_: str, created: int) -> bytes:
-        """Return the body of such an answer in one."""
-        steps = self.filled(id_, created)
-        return b"".join([step.bytes for step in steps if not isinstance(step, Pause)])
+        """Return the body of such an answer, which is no stream."""
+        (data,) = self.steps
+        assert isinstance(data, Data), "it is in one"
+        return self._begin(id_, created) + data.bytes
+
+    def _begin(self, id_: str, created: int) -> bytes:
+        if not self.id:
+            return b""
+        return b"%b%b%b%d" % (self.before, json_bytes(id_), self.between, created)
 
 
 def usage_of(usage: Usage) -> dict[str, int | None]:
