@@ -233,9 +233,8 @@ class Journal:
         self.held += _size(exchange)
         while self.held > self._size and self._bare < len(self._exchanges) - 1:
             before = self._exchanges[self._bare]
-            after = _without_bodies(before)
-            self._exchanges[self._bare] = after
-            self.held += _size(after) - _size(before)
+            self._exchanges[self._bare] = _without_bodies(before)
+            self.held -= _bodies(before)
             self._bare += 1
         while len(self._exchanges) > self._entries or (
             self.held > self._size and len(self._exchanges) > 1
@@ -276,10 +275,15 @@ def _changed(by: Redaction) -> Callable[[str], str]:
 
 
 def _size(exchange: Exchange) -> int:
-    """Return about how many bytes an exchange holds: its bodies, also as a value, and its headers."""
+    """Return about how many bytes an exchange holds: its headers, and its bodies where it has them."""
     headers = sum(map(len, exchange.headers.values()))
-    held = _ENTRY + 2 * len(exchange.body) + headers + len(exchange.path)
+    held = _ENTRY + headers + len(exchange.path)
+    return held + _bodies(exchange) if exchange.bodies else held
+
+
+def _bodies(exchange: Exchange) -> int:
+    """Return about how many bytes its bodies are, that of the request also as a value."""
     sent = exchange.sent
     if sent is None:
-        return held
-    return held + (min(sent.bytes, KEPT) if sent.kept else 0) + _WRITE * len(sent.writes)
+        return 2 * len(exchange.body)
+    return 2 * len(exchange.body) + min(sent.bytes, KEPT) + _WRITE * len(sent.writes)
