@@ -70,7 +70,7 @@ def _leave_out_openssl() -> None:
     that. `ssl` itself, and urllib with HTTPS, are there for whoever asks. Where something has loaded
     OpenSSL before, or Python's own functions were not built, nothing is left out.
     """
-    spec = None if "ssl" in sys.modules else find_spec("ssl")
+    spec = find_spec("ssl") if sys.modules.keys().isdisjoint(("ssl", "_hashlib")) else None
     if spec is None or spec.loader is None or not all(map(find_spec, _HASHES)):
         return
     late = _deferred(spec, spec.loader)
