@@ -30,8 +30,8 @@ class Known(Struct, kw_only=True, eq=False):
     `digest` is equal for equal requests. `errors` refuse it; else there is a `route`, and where
     that leads to what has a body, what is `asked`. `facts` are fields of its `Exchange`.
 
-    `choice` and `prepared` are filled in once they are found, and hold for that scenario alone;
-    most requests `came` only once, so what is prepared is kept from the second time on.
+    `choice`, `why` nothing answers and what is `prepared` are filled in once they are found, and
+    hold for that scenario alone; most requests `came` only once, so what is prepared is kept from the second time on.
     """
 
     caller: Caller
@@ -42,6 +42,7 @@ class Known(Struct, kw_only=True, eq=False):
     decoded: Decoded | None = None
     asked: Asked | None = None
     choice: tuple[Scenario, Rule | None] | None = None
+    why: tuple[Scenario, str] | None = None
     came: bool = False
     prepared: tuple[Loaded, Reply, Prepared] | None = None
 

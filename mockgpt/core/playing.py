@@ -79,8 +79,7 @@ class Play:
             return self.calls.begin(content, UNSCRIPTED.id)
         if self._steps and not steps and not self._scenario.rules:
             return ApiError("script_over", {"calls": len(self.met)})
-        why = explained(steps, self._scenario.rules, asked, self._places)
-        return ApiError("no_rule_answers", {"why": why})
+        return ApiError("no_rule_answers", {"why": self._why(known, asked, steps)})
 
     def _choice(self, known: Known, asked: Asked) -> Rule | None:
         """Return the rule of a request; that of one that comes again is known."""
@@ -89,6 +88,15 @@ class Play:
         rule = choose(self._scenario.rules, asked, self._scenario.literals)
         known.choice = (self._scenario, rule)
         return rule
+
+    def _why(self, known: Known, asked: Asked, steps: list[Rule]) -> str:
+        """Tell why nothing answers a request; where only the rules might have, that is known."""
+        if known.why is not None and known.why[0] is self._scenario and not steps:
+            return known.why[1]
+        why = explained(steps, self._scenario.rules, asked, self._places)
+        if not steps:
+            known.why = (self._scenario, why)
+        return why
 
     @property
     def unused(self) -> tuple[str, ...]:

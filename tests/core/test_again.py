@@ -62,6 +62,33 @@ def test_calls_go_on(desk):
     assert [ask().said for _ in range(3)] == ["one", "two", "one"]
 
 
+def test_a_miss_is_explained_by_the_rules_as_they_are(desk):
+    ask = desk(scenario({"id": "one", "when": {"user": "ONE"}, "reply": "1"}))
+    before = [ask().outcome.exchange.message for _ in range(2)]
+    ask.engine.amend(loaded({"id": "two", "when": {"user": "TWO"}, "reply": "2"}))
+    after = ask().outcome.exchange.message
+    assert [("ONE" in said, "TWO" in said) for said in (*before, after)] == [
+        (True, False),
+        (True, False),
+        (False, True),
+    ]
+
+
+def test_a_miss_is_explained_by_the_step_that_is_due(desk):
+    script = [{"expect": {"user": text}, "reply": text} for text in ("ONE", "TWO")]
+    ask = desk(scenario({"when": {"user": "RULE"}, "reply": "rule"}, script=script))
+    messages = []
+    for _ in range(2):
+        messages.append(ask().outcome.exchange.message)
+        ask(("ONE", "TWO")[len(messages) - 1])
+    messages.append(ask().outcome.exchange.message)
+    assert [("ONE" in said, "TWO" in said) for said in messages] == [
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
+
+
 def test_strict_refuses_what_was_ignored_before(desk):
     lenient, strict = (desk(scenario({"reply": "Hi"}), strict=strict) for strict in (False, True))
     assert [ask(n=2).status for ask in (lenient, strict, lenient)] == [200, 400, 200]
