@@ -87,7 +87,7 @@ class Vector(array):  # type: ignore[type-arg] # whoever reckons with one wants 
     __slots__ = ("background", "places", "written")
     background: tuple[int, float, int]
     places: tuple[int, ...]
-    written: dict[str, bytes]  # in the formats that it was asked for in
+    written: dict[bool, bytes]  # in base64 or as floats, where it was asked for so
 
 
 def embed(value: str | tuple[int, ...], dimensions: int = 1536) -> array[float]:

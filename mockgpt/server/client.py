@@ -46,18 +46,21 @@ class Client:
         if sleeper is not None and not sleeper.done():
             sleeper.set_result(not self.left)
 
-    def look(self, transport: asyncio.Transport, now: float, unread: float) -> None:
-        """Drop it once it has taken nothing for so long of what waits to be sent."""
+    def takes(self, transport: asyncio.Transport, now: float, unread: float, *, full: bool) -> bool:
+        """Tell whether it takes what it is sent; drop it once it has taken nothing for so long.
+
+        Only behind a `full` transport, or one that is closing, something waits for it.
+        """
+        if not full and not transport.is_closing():
+            self._untaken = -1
+            return True
         untaken = transport.get_write_buffer_size()
         if untaken != self._untaken:
             self._untaken, self._untaken_since = untaken, now
         elif now - self._untaken_since >= unread:
             log.warning("dropped a client that took nothing of its answer for %g s", unread)
             transport.abort()
-
-    def takes(self) -> None:
-        """Forget what it had not taken: it has."""
-        self._untaken = -1
+        return False
 
 
 def secure(transport: asyncio.BaseTransport | None) -> bool:

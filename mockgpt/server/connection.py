@@ -142,10 +142,8 @@ class Connection(RequestHandler):
         wire, patience = self._wire, self._patience
         if wire is None:
             return
-        if self._paused or wire.is_closing():
-            self._client.look(wire, now, patience.unread)
+        if not self._client.takes(wire, now, patience.unread, full=self._paused):
             return
-        self._client.takes()
         if self._waiter is not None and not self._waiter.done():
             if self._head_since is None:
                 if now - self._heard >= patience.idle:

@@ -239,10 +239,8 @@ class FrontDoor(asyncio.Protocol):
         transport, patience = self.transport, self._doors.patience
         if transport is None:
             return
-        if self._paused or transport.is_closing():
-            self._client.look(transport, now, patience.unread)
+        if not self._client.takes(transport, now, patience.unread, full=self._paused):
             return
-        self._client.takes()
         if self._answering is not None:
             return
         if self._ahead is None:

@@ -15,14 +15,17 @@ _KEPT = 256  # of up to 40 KB each: writing 1,536 numbers takes longer than the 
 
 def whole(answer: Answer, embedded: Embedded) -> bytes:
     """Return the body: vectors as numbers, or as base64 of little-endian float32."""
-    form = _in_base64 if embedded.base64 else _in_floats
     usage = {
         "prompt_tokens": answer.usage.prompt_tokens,
         "total_tokens": answer.usage.total_tokens,
     }
     pieces = [b'{"object":"list","data":[']  # joined once: many vectors are megabytes
     for index, vector in enumerate(embedded.vectors):
-        pieces += (_BETWEEN[index > 0], form(vector), b',"index":%d}' % index)
+        pieces += (
+            _BETWEEN[index > 0],
+            _written(vector, base64=embedded.base64),
+            b',"index":%d}' % index,
+        )
     pieces += (b"],", json_bytes({"model": answer.model, "usage": usage})[1:], b"\n")
     return b"".join(pieces)
 
@@ -30,21 +33,12 @@ def whole(answer: Answer, embedded: Embedded) -> bytes:
 _BETWEEN = (b'{"object":"embedding","embedding":', b',{"object":"embedding","embedding":')
 
 
-def _in_floats(vector: Sequence[float]) -> bytes:
+def _written(vector: Sequence[float], *, base64: bool) -> bytes:
     if not isinstance(vector, Vector):
-        return _floats(*_packed(vector))
-    written = vector.written.get("float")
+        return (_base64 if base64 else _floats)(*_packed(vector))
+    written = vector.written.get(base64)
     if written is None:
-        written = vector.written["float"] = _spliced(vector)
-    return written
-
-
-def _in_base64(vector: Sequence[float]) -> bytes:
-    if not isinstance(vector, Vector):
-        return _base64(*_packed(vector))
-    written = vector.written.get("base64")
-    if written is None:
-        written = vector.written["base64"] = _quoted(vector)
+        written = vector.written[base64] = _quoted(vector) if base64 else _spliced(vector)
     return written
 
 
