@@ -7,7 +7,8 @@ tells: a test's record goes there with its report, what comes after its end with
 
 import re
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,10 +66,14 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def mockgpt(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator["MockGPT"]:
     """Start a stand-in server for this test; fail the test where its client strayed."""
+    from mockgpt.files.documents import ScenarioError
     from mockgpt.mock import MockGPT
+    from mockgpt.options import Options
 
-    scenarios, options = _marked(request)
-    with MockGPT(*scenarios, **options) as mock:
+    scenarios, options = _marked(request, Options.__annotations__)
+    with _told(ScenarioError):
+        server = MockGPT(*scenarios, **options)
+    with server as mock:
         _begin(request, monkeypatch, mock)
         yield mock
     _check(request, mock.findings)  # after the stop: what was still open is recorded then
@@ -82,10 +87,15 @@ def mockgpt_session(
 
     Its name, which ids and chances are drawn from, is the test's in whatever order tests run.
     """
-    scenarios, options = _marked(request)
+    from mockgpt.files.documents import ScenarioError
+    from mockgpt.options import SessionOptions
+
+    scenarios, options = _marked(request, SessionOptions.__annotations__)
     short = re.sub(r"[^A-Za-z0-9_.-]+", "-", request.node.name)[:_NAME]
     digest = blake2b(request.node.nodeid.encode(), digest_size=4).hexdigest()
-    with _mockgpt_server.mock.session(f"{short}-{digest}", *scenarios, **options) as session:
+    with _told(ScenarioError):
+        begun = _mockgpt_server.mock.session(f"{short}-{digest}", *scenarios, **options)
+    with begun as session:
         _begin(request, monkeypatch, session)
         yield session
     found = session.findings
@@ -122,28 +132,25 @@ def _mockgpt_server(request: pytest.FixtureRequest) -> Iterator[_Server]:
         late.append((_SHARED, ("", None, _SHARED), *_shown(errors, record, config)))
 
 
-def _marked(request: pytest.FixtureRequest) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the scenarios and options of a test, each from the closest marker that has it.
+@contextmanager
+def _told(*errors: type[Exception]) -> Iterator[None]:
+    """Fail a test that is set up wrongly by what is wrong; where mockgpt found that helps nobody."""
+    try:
+        yield
+    except errors as error:
+        message = f"{type(error).__name__}: {error}"
+        raise pytest.fail.Exception(message, pytrace=False) from None
 
-    What the project allows and denies is added, unless the markers say the contrary.
-    """
-    from mockgpt.core.codes import check_codes
 
-    markers = tuple(request.node.iter_markers("mockgpt"))
-    scenarios = next((marker.args for marker in markers if marker.args), ())
-    marked: dict[str, Any] = {}
-    for marker in reversed(markers):
-        marked |= marker.kwargs
-    allow, deny = (marked.get(name, ()) for name in ("allow", "deny"))
-    check_codes("allow", allow)
-    check_codes("deny", deny)
-    ini = request.config.getini
-    codes = {
-        "allow": {*ini("mockgpt_allow")} - {*deny} | {*allow},
-        "deny": {*ini("mockgpt_deny")} - {*allow} | {*deny},
-    }
-    redact = [*ini("mockgpt_redact"), *marked.get("redact", ())]
-    return scenarios, marked | codes | {"redact": redact}
+def _marked(
+    request: pytest.FixtureRequest, known: Collection[str]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the scenarios and options of a test; fail one whose markers cannot be."""
+    from mockgpt.markers import marked
+
+    with _told(TypeError, ValueError):
+        markers = request.node.iter_markers("mockgpt")
+        return marked(markers, request.path, request.config.getini, known)
 
 
 def _begin(

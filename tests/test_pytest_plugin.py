@@ -2,6 +2,7 @@
 
 import json
 import re
+from textwrap import dedent
 
 import pytest
 
@@ -342,6 +343,64 @@ def test_an_option_that_cannot_be_is_refused(run, option, message):
     )
     result.assert_outcomes(errors=1)
     assert message in result.stdout.str()
+
+
+@pytest.mark.parametrize("fixture", ["mockgpt", "mockgpt_session"])
+def test_a_scenario_stands_beside_its_test_or_in_the_working_directory(run, pytester, fixture):
+    scenario = "mockgpt: 1\nrules: [{reply: %s}]\n"
+    folder = pytester.mkdir("sub")
+    for file, said in ((folder / "a.yaml", "near"), ("a.yaml", "far"), ("b.yaml", "far")):
+        (pytester.path / file).write_text(scenario % said, "utf-8")
+    (folder / "test_sub.py").write_text(
+        dedent(
+            f"""
+            import pytest
+            from client import ask, hello
+
+            @pytest.mark.parametrize(
+                ("found", "place"),
+                [
+                    pytest.param("near", "a.yaml:2", marks=pytest.mark.mockgpt("a.yaml")),
+                    pytest.param("far", "b.yaml:2", marks=pytest.mark.mockgpt("./b.yaml")),
+                ],
+            )
+            def test_found({fixture}, found, place):
+                assert ask(hello()) == found
+                assert {fixture}.journal[0].place.endswith(place)
+            """
+        ),
+        "utf-8",
+    )
+    run("", "sub").assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("fixture", ["mockgpt", "mockgpt_session"])
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ("'none.yaml'", "ValueError: expected a scenario file 'none.yaml' beside test_it.py in "),
+        ("['a.yaml']", "TypeError: expected the names, paths or values of scenarios, found ['a.y"),
+        (
+            "'broken.yaml'",
+            "ScenarioError: broken.yaml:2:1: rule: expected a known key, found 'rule'",
+        ),
+        ("'none'", "ScenarioError: expected a shipped scenario (chat-bot, "),
+    ],
+)
+def test_a_scenario_that_cannot_be_is_told_in_a_line(run, pytester, fixture, marker, message):
+    (pytester.path / "broken.yaml").write_text("mockgpt: 1\nrule: []\n", "utf-8")
+    result = run(
+        f"""
+        import pytest
+
+        @pytest.mark.mockgpt({marker})
+        def test_it({fixture}):
+            pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    assert message in result.stdout.str()
+    assert "/mockgpt/" not in result.stdout.str()
 
 
 @pytest.mark.parametrize("fixture", ["mockgpt", "mockgpt_session"])

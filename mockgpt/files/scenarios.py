@@ -41,6 +41,11 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
+def is_shipped(source: str) -> bool:
+    """Tell whether a source names a shipped scenario, not a file: it has no dot and no slash."""
+    return not {".", "/", "\\"} & {*source}
+
+
 def load_scenarios(
     sources: Iterable[str | PathLike[str] | Scenario], service: Service, *, seed: int | None = None
 ) -> Loaded:
@@ -176,7 +181,7 @@ def complaints_of(source: str, service: Service) -> tuple[Complaint, ...]:
 
 def _read(source: str, service: Service) -> tuple[Document, Scenario, list[str]]:
     path = Path(source)
-    if "." not in source and "/" not in source and "\\" not in source:
+    if is_shipped(source):
         known = shipped()
         if source not in known:
             wanted = f"a shipped scenario ({', '.join(known)}) or a path to a .yaml file"
