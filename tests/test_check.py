@@ -57,6 +57,7 @@ def test_a_folder_s_scenarios_are_checked(check):
 def test_warnings_fail_only_where_that_is_asked_for(check):
     assert check("inner/dubious.yml")[0] == 0
     assert check("--strict", "inner/dubious.yml")[0] == 1
+    assert check("inner/dubious.yml", MOCKGPT_STRICT="1")[0] == 0  # the server's
 
 
 def test_json_is_for_programs(check):

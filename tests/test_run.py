@@ -131,6 +131,15 @@ def test_the_command_is_pointed_to_the_server(run, arguments, path, key):
     assert (base, old, shown) == (url + path, url + path, key)
 
 
+def test_its_scenario_may_be_a_variable(run, scenario, monkeypatch):
+    monkeypatch.setenv("MOCKGPT_SCENARIO", str(scenario(SCRIPT)))
+    code, _, err = run(command=["true"])
+    assert (code, err.splitlines()[-1]) == (
+        1,
+        "mockgpt: 0 requests, 0 calls, 1 error (unmet_step)",
+    )
+
+
 def test_its_streams_are_its_own():
     with started(["sh", "-c", "cat; echo err >&2"]) as process:
         out, err = process.communicate(b"in\xff\n", timeout=PATIENCE)

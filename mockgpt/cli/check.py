@@ -22,7 +22,7 @@ _LEFT_OUT = re.compile(r"\.|node_modules$")  # folders
 @click.command("check")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @service_option
-@option("--strict", is_flag=True, help="Fail on warnings, too.")
+@click.option("--strict", is_flag=True, help="Fail on warnings, too.")  # MOCKGPT_STRICT is another
 @option("as_json", "--json", is_flag=True, help="Print JSON.")
 def command(paths: tuple[str, ...], *, service: str, strict: bool, as_json: bool) -> None:
     """Check scenario files: what keeps them from being used, and what cannot be meant.

@@ -38,7 +38,9 @@ class _Run(click.Command):
 
 
 @click.command("run", cls=_Run)
-@click.argument("scenarios", metavar="[SCENARIO]... -- COMMAND...", nargs=-1)
+@click.argument(
+    "scenarios", metavar="[SCENARIO]... -- COMMAND...", nargs=-1, envvar="MOCKGPT_SCENARIO"
+)
 @option(
     "--session", metavar="NAME", default=DEFAULT, help="The session that the command is pointed to."
 )
@@ -89,10 +91,10 @@ def command(
 ) -> None:
     """Run COMMAND with a server of its own, then print what its clients did wrong.
 
-    SCENARIO is a shipped name or a .yaml file; without one every answer is filler. COMMAND finds
-    the server by OPENAI_BASE_URL, OPENAI_API_BASE, OPENAI_API_KEY and MOCKGPT_URL. The exit code is
-    COMMAND's, but 1 where it passed with findings that are errors, 124 after --timeout, and 125
-    where --offline cannot be enforced.
+    SCENARIO is a shipped name or a .yaml file; without one, here or in MOCKGPT_SCENARIO, every
+    answer is filler. COMMAND finds the server by OPENAI_BASE_URL, OPENAI_API_BASE, OPENAI_API_KEY
+    and MOCKGPT_URL. The exit code is COMMAND's, but 1 where it passed with findings that are errors,
+    124 after --timeout, and 125 where --offline cannot be enforced.
     """
     if not program:
         raise click.UsageError(
