@@ -1,6 +1,6 @@
 """A careful client of the chat endpoint: one pool of connections, time-outs, retries that wait.
 
-What it does right is what `careless.py` does wrong; `test_conduct.py` shows both.
+What it does right is what `careless.py` does wrong; `test_careful.py` and `test_careless.py` show it.
 """
 
 import json

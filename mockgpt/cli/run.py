@@ -10,6 +10,7 @@ import click
 from mockgpt.cli.child import Ended, execute
 from mockgpt.cli.lean import lean
 from mockgpt.cli.options import Code, Host, Seconds, Unusable, option, server_options
+from mockgpt.cli.serve import built
 from mockgpt.core.engine import DEFAULT
 from mockgpt.core.outcome import exit_code, judged, summary
 from mockgpt.core.records import Record, record_of
@@ -104,7 +105,7 @@ def command(
     with lean():  # aiohttp takes longer to import than the rest of the command line together
         from mockgpt.sessions import key_of
 
-        handler = _handler(scenarios, session, api_keys=list(api_key), **options)
+        handler = _handler(scenarios, session, api_keys=api_key, **options)
     key = api_key[0] if api_key else key_of(session)
     ended = _run(
         program, timeout, handler, session=session, key=key, hosts=intercept, witness=witness
@@ -151,15 +152,11 @@ def _written(
 
 def _handler(scenarios: tuple[str, ...], session: str, **options: Any) -> "Handler":
     """Return what answers by these scenarios, with the session begun that is pointed to."""
-    from mockgpt.files.documents import ScenarioError
-    from mockgpt.files.exact import ExactTokensUnavailable
-    from mockgpt.mock import build
-
+    handler = built(scenarios, alone=True, **options)
     try:
-        handler = build(*scenarios, **options)
         if session != DEFAULT:
             handler.engine.open(session)
-    except (ScenarioError, ExactTokensUnavailable, ValueError) as error:
+    except ValueError as error:
         raise Unusable(str(error)) from error
     return handler
 

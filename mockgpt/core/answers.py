@@ -99,7 +99,7 @@ def make(
     *,
     meant: Sequence[Captures | None],
 ) -> Answer | ApiError | Raw:
-    """Make the answer that a reply describes; an empty reply is filler.
+    """Make the answer that a reply describes.
 
     `meant` has for each prompt or input the captures of what it met, or None where the reply is not
     meant for it: such get filler or their own vector.

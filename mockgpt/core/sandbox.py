@@ -165,7 +165,7 @@ def _paid(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """An environment whose templates are rendered by `budgeted`.
+    """An environment whose templates are rendered by `rendered`, within a budget.
 
     The immutable one: `request` is the body that the journal and other prompts see.
     """

@@ -164,11 +164,6 @@ def _across(vector: Sequence[float], other: Sequence[float], square: float) -> l
     return [x - share * y for x, y in zip(vector, other, strict=True)]
 
 
-def as_floats(vector: Sequence[float]) -> list[float]:
-    """Return the numbers as they are: those of `embed` exactly the float32 that `as_base64` writes."""
-    return list(vector)
-
-
 def as_base64(vector: Sequence[float]) -> str:
     """Return standard base64 of the little-endian float32 numbers, as `encoding_format: "base64"` asks for."""
     numbers = array("f", vector)

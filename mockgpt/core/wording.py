@@ -29,7 +29,7 @@ def texts_of(
 ) -> tuple[str, ...]:
     """Return the texts of a reply to a conversation or a prompt: several only for `choices`.
 
-    A reply that says nothing is filler. Raises TemplateFailedError.
+    Raises TemplateFailedError.
     """
     if reply.say is not UNSET:
         return (reply.say,)
@@ -39,8 +39,8 @@ def texts_of(
         return ("".join(p.text if isinstance(p, Piece) else p for p in reply.pieces),)
     if reply.template is not UNSET:
         return (rendered(reply.template, _values(decoded, prompt, captures, moment)),)
-    filler = Filler() if reply.filler is UNSET else reply.filler
-    return (_filler(prompt, decoded.model.answers_as, filler, moment.seed),)
+    assert reply.filler is not UNSET, "the loader refuses a reply that says nothing"
+    return (_filler(prompt, decoded.model.answers_as, reply.filler, moment.seed),)
 
 
 def _values(
@@ -48,8 +48,7 @@ def _values(
 ) -> dict[str, Any]:
     """Return what a template may name; a capture wins. A prompt is what the user said in it."""
     if isinstance(prompt, ChatRequest):
-        user, system = prompt.user or "", prompt.system or ""
-        turn = sum(message.role == "user" for message in prompt.messages)
+        user, system, turn = prompt.user or "", prompt.system or "", prompt.turn
     else:
         user, system, turn = prompt if isinstance(prompt, str) else "", "", 0
     return {

@@ -24,7 +24,7 @@ from mockgpt.core.plan import Plan
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.session import Outcome
 from mockgpt.server import control
-from mockgpt.server.asked import Answered, Asked
+from mockgpt.server.asked import Answered, RequestWire
 from mockgpt.server.connection import SlowBodyError
 from mockgpt.server.metrics import Metrics
 from mockgpt.server.plain import Plain
@@ -83,7 +83,7 @@ class Handler:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one of aiohttp's requests."""
         answered = Answered()
-        answered.goes_on = await self.answer(self._incoming(request), Asked(request), request)
+        answered.goes_on = await self.answer(self._incoming(request), RequestWire(request), request)
         return answered
 
     def plain(
@@ -177,7 +177,7 @@ class Handler:
         incoming = Incoming(at=self.clock.now(), elapsed=self.clock.elapsed())
 
         async def answer() -> None:
-            sender = Sender(Asked(request), incoming.at)
+            sender = Sender(RequestWire(request), incoming.at)
             with self.lock:
                 outcome = self.engine.default.refuse(incoming, name, reason=reason)
             await sender.send(outcome.plan)

@@ -13,7 +13,7 @@ from aiohttp.http import HttpVersion11
 from mockgpt.server.connection import Connection
 
 
-class Asked:
+class RequestWire:
     """The wire of one of aiohttp's requests."""
 
     def __init__(self, request: web.BaseRequest) -> None:

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from mockgpt.core.plan import whole
 from mockgpt.server.app import Handler
-from mockgpt.server.asked import Answered, Asked
+from mockgpt.server.asked import Answered, RequestWire
 from mockgpt.server.send import Sender
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Proxy:
         if self.knows(host, port, request.transport):
             return await handler.handle(request)
         plan = whole(403, (("content-type", _TEXT),), self.refusal(host, port).encode())
-        sender = Sender(Asked(request), handler.clock.now())
+        sender = Sender(RequestWire(request), handler.clock.now())
         await sender.send(plan)
         answered = Answered()
         answered.goes_on = sender.keep_alive

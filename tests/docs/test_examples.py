@@ -11,7 +11,8 @@ def test_the_chat_client_s_tests_pass(root, pytester, monkeypatch):
     for file in folder.iterdir():
         if file.is_file():
             (pytester.path / file.name).write_bytes(file.read_bytes())
-    result = pytester.runpytest_subprocess("--strict-markers", timeout=100)
+    loop = "asyncio_default_fixture_loop_scope=function"  # of pytest-asyncio, which they do without
+    result = pytester.runpytest_subprocess("--strict-markers", "-o", loop, timeout=100)
     result.assert_outcomes(passed=27)
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from mockgpt.core.plan import Abort, Data, End, Events, Head, Pause
-from mockgpt.server.asked import Answered, Asked
+from mockgpt.server.asked import Answered, RequestWire
 from mockgpt.server.run import bind
 from mockgpt.server.send import Sender
 
@@ -23,7 +23,7 @@ async def playing(plan):
     sent = asyncio.Queue()
 
     async def handle(request):
-        sender = Sender(Asked(request), AT)
+        sender = Sender(RequestWire(request), AT)
         answered = Answered()
         try:
             await sender.send(iter(plan))

@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from mockgpt.core.answers import Answer, Embedded
 from mockgpt.core.encode.sse import json_bytes
-from mockgpt.core.vectors import Vector, as_base64, as_floats, background
+from mockgpt.core.vectors import Vector, as_base64, background
 
 _KEPT = 256  # of up to 40 KB each: writing 1,536 numbers takes longer than the rest
 
@@ -49,7 +49,7 @@ def _packed(vector: Sequence[float]) -> tuple[str, bytes]:
 
 @lru_cache(maxsize=_KEPT)
 def _floats(typecode: str, packed: bytes) -> bytes:
-    return json_bytes(as_floats(array(typecode, packed)))
+    return json_bytes(array(typecode, packed).tolist())
 
 
 @lru_cache(maxsize=_KEPT)
@@ -79,7 +79,7 @@ def _spliced(vector: Vector) -> bytes:
 def _plain(dimensions: int, common: float, variant: int) -> "tuple[bytes, array[int], array[int]]":
     """Return a background in JSON, and where in it each number starts and ends."""
     numbers, _ = background(dimensions, common, variant)
-    text = json_bytes(as_floats(numbers))
+    text = json_bytes(numbers.tolist())
     spans = [number.span() for number in re.finditer(rb"[^],[]+", text)]
     starts, ends = zip(*spans, strict=True)
     return text, array("I", starts), array("I", ends)
