@@ -190,6 +190,8 @@ class Connection(RequestHandler):
             _break(request.content, web.RequestPayloadError(self._broken))
         handled = await super()._handle_request(request, start_time, request_handler)
         self._handled += 1
+        if self._wire is not None and self._wire.is_closing():
+            self._force_close = True  # it is not to be closed twice: a TLS transport forgets itself
         self._heard = self._loop.time()
         if self._half_closed and not self._messages:
             self.close()

@@ -73,7 +73,7 @@ def cut(transport: asyncio.Transport, how: Literal["reset", "close"]) -> None:
         connection: socket.socket = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
-    else:
+    elif not transport.is_closing():  # a TLS transport that is closed twice forgets itself
         transport.close()
 
 

@@ -15,6 +15,7 @@ from mockgpt.core.faults import Disconnect, Stall
 from mockgpt.core.replies import Reply
 from mockgpt.core.scenario import Rule, Scenario
 from mockgpt.mock import build
+from mockgpt.server.patience import Patience
 from mockgpt.server.proxy import Proxy
 from mockgpt.server.run import bind, serving
 from mockgpt.server.tls import CA, LOOPBACK, Authority
@@ -27,6 +28,11 @@ SCENARIO = Scenario(
     rules=(
         Rule(
             id="cut", when=When(user="cut"), reply=Reply(say=STREAM, faults=(Disconnect(after=3),))
+        ),
+        Rule(
+            id="close",
+            when=When(user="close"),
+            reply=Reply(say=STREAM, faults=(Disconnect(after=3, how="close"),)),
         ),
         Rule(
             id="stall", when=When(user="stall"), reply=Reply(say=STREAM, faults=(Stall(after=3),))
@@ -60,8 +66,8 @@ def trust(authority):
 class Served:
     """A server on this loop: its handler and port, and what its proxy told."""
 
-    def __init__(self):
-        self.handler = build(SCENARIO)
+    def __init__(self, **options):
+        self.handler = build(SCENARIO, **options)
         self.listener = bind("127.0.0.1", 0)
         self.port = self.listener.getsockname()[1]
         self.strayed = []
@@ -396,3 +402,22 @@ async def test_a_client_that_leaves_at_once_is_forgotten(proxy):
     async with closing(proxy.connect()) as (reader, writer):
         writer.write(MODELS)
         assert (await answered(reader))[0] == "HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize("fast_path", [True, False])
+async def test_a_client_that_stays_behind_a_cut_keeps_nobody_from_being_looked_after(
+    authority, trust, caplog, fast_path
+):
+    served = Served(fast_path=fast_path)
+    patience = Patience(head=60, body=60, idle=0.2, unread=60)
+    tls = authority.context(*LOOPBACK)
+    async with (
+        serving(served.handler, served.listener, patience, tls=tls),
+        closing(served.connect(ssl=trust, server_hostname="localhost")) as (cut, writer),
+    ):
+        writer.write(chat("close"))
+        await cut.readuntil(b"\r\n\r\n")
+        async with closing(served.connect(ssl=trust, server_hostname="localhost")) as (idle, _):
+            with suppress(ConnectionResetError):
+                assert await asyncio.wait_for(idle.read(), PATIENCE) == b""
+    assert not caplog.records
