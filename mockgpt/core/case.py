@@ -44,7 +44,7 @@ class Known(Struct, kw_only=True, eq=False):
     choice: tuple[Scenario, Rule | None] | None = None
     why: tuple[Scenario, str] | None = None
     came: bool = False
-    prepared: tuple[Loaded, Reply, Prepared] | None = None
+    prepared: tuple[Loaded, str, Reply, Prepared] | None = None
 
     def __repr__(self) -> str:
         return f"<Known of a request by {self.caller!r}>"  # without the keys

@@ -76,14 +76,16 @@ def failed(reason: str) -> Plan:
 class Prepared(Struct, frozen=True, kw_only=True, eq=False):
     """The response to equal requests, but for what each of them draws: ids, seconds, headers.
 
-    `texts` are what is filled in at the places of its headers' layout, with `{placeholders}`. So
-    many of the headers are the `common` ones, which limits stand behind.
+    `texts` are what is filled in at the places of its headers' layout, with `{placeholders}`; that
+    of the `model` is its name as a header may have it. So many of the headers are the `common`
+    ones, which limits stand behind.
     """
 
     answer: Answer
     encoded: Encoded
     layout: Layout
     texts: tuple[str, ...]
+    model: str
     common: int
 
 
@@ -96,12 +98,14 @@ def prepared(
     """
     encoded = encode(decoded.request, answer)
     ignored = _header_text(", ".join(decoded.ignored)) if decoded.ignored else None
-    layout, texts = _layout(endpoint, service, answer.model, ignored, streamed=encoded.streamed)
+    model = _header_text(answer.model)
+    layout, texts = _layout(endpoint, service, model, ignored, streamed=encoded.streamed)
     return Prepared(
         answer=answer,
         encoded=encoded.kept() if again else encoded,
         layout=layout,
         texts=texts,
+        model=model,
         common=len(service.headers),
     )
 
@@ -144,7 +148,7 @@ def answered(prepared: Prepared, manner: Manner, key: bytes, at: int) -> Plan:
     tenths = between(drawn("milliseconds"), 2_000_000, 20_000_000)
     values = {
         "request_id": uuid4(drawn("request id")),
-        "model": answer.model,
+        "model": prepared.model,
         "milliseconds": f"{tenths / 10_000:.4f}",
     }
     filled = Filled(prepared.layout, tuple([text.format_map(values) for text in prepared.texts]))
@@ -292,6 +296,6 @@ def _formatted(text: str, values: dict[str, str]) -> str:
 
 
 def _header_text(text: str) -> str:
-    """Return what came from the client as a header's value may be: printable ASCII, bounded."""
+    """Return what a client or a scenario said as a header's value may be: printable ASCII, bounded."""
     text = "".join(c if " " <= c <= "~" else "?" for c in text)
     return text if len(text) <= _HEADER_SHOWN else text[:_HEADER_SHOWN] + "..."

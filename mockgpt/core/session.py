@@ -265,8 +265,8 @@ class Session:
     def _made(self, reply: Reply, attempt: Attempt, known: Known) -> Prepared | ApiError | Raw:
         """Make what a reply says to a request; what it says to equal ones is made once."""
         if known.prepared is not None:
-            loaded, before, prepared = known.prepared
-            if loaded is self.loaded and before is reply:
+            loaded, name, before, prepared = known.prepared
+            if loaded is self.loaded and name == attempt.rule and before is reply:
                 return prepared
         decoded, asked, route = known.decoded, known.asked, known.route
         assert decoded is not None, "only what is understood is replied to"
@@ -293,5 +293,5 @@ class Session:
         known.came = True
         prepared = responses.prepared(decoded, route.endpoint, answer, self._service, again=again)
         if again:
-            known.prepared = (self.loaded, reply, prepared)
+            known.prepared = (self.loaded, attempt.rule, reply, prepared)
         return prepared

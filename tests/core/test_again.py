@@ -8,11 +8,13 @@ from msgspec import convert
 from msgspec.structs import replace
 
 from mockgpt.core.case import knowing
+from mockgpt.core.conditions import When
 from mockgpt.core.engine import Engine
-from mockgpt.core.exchange import Incoming
+from mockgpt.core.exchange import Incoming, Sent
 from mockgpt.core.keys import caller
 from mockgpt.core.plan import Data, Events
-from mockgpt.core.scenario import Scenario
+from mockgpt.core.replies import Reply
+from mockgpt.core.scenario import Rule, Scenario, Step
 from mockgpt.core.settings import Settings
 from mockgpt.files.scenarios import load_scenarios
 from mockgpt.files.services import load_service
@@ -147,6 +149,35 @@ def test_what_is_said_again_has_an_id_and_a_second_of_its_own(desk, stream):
     asked = [ask(at) for at in (1.0, 1.5, 2.0, 3.0)]
     assert len({id_ for id_, _ in asked}) == 4
     assert len({rest for _, rest in asked}) == 1
+
+
+def test_a_reply_that_several_have_is_meant_by_the_conditions_of_each(desk):
+    reply = Reply(say="SAID")
+    step, rule = When(prompt="one"), When(prompt="two")
+    ask = desk(
+        Scenario(
+            script=(Step(expect=step, reply=reply), Step(expect=step, reply=reply)),
+            rules=(Rule(when=rule, reply=reply),),
+        )
+    )
+    body = msgspec.json.encode({"model": "gpt-3.5-turbo", "prompt": ["one", "two"]})
+    told = Incoming(method="POST", path="/v1/completions", headers={"api-key": "k"}, body=body)
+
+    def said():
+        outcome = ask.engine.answer(told)
+        _, data, _ = outcome.plan
+        ask.engine.record(outcome, Sent(status=200))
+        texts = [choice["text"] for choice in msgspec.json.decode(data.bytes)["choices"]]
+        return outcome.facts["chosen"], [text == "SAID" for text in texts]
+
+    steps, rules = ("step", [True, False]), ("rule", [False, True])
+    assert [said() for _ in range(5)] == [steps, steps, rules, rules, rules]
+
+
+def test_a_model_s_name_in_a_header_is_ascii(desk):
+    ask = desk(scenario({"reply": {"say": "Hi", "model": "你好 {model}"}}))
+    for _ in range(3):
+        assert ask().headers["openai-model"] == "?? {model}"
 
 
 def test_a_template_tells_of_every_call(desk):
