@@ -13,7 +13,17 @@ _HEADS = 256  # kept: a client's requests have nearly all their heads in common
 _LINE = re.compile(rb"POST (/[A-Za-z0-9._~/%?=&:+,@-]*) HTTP/1\.1")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([!-~]+(?:[ \t]+[!-~]+)*)?[ \t]*")
 _LENGTH = re.compile("[0-9]{1,6}")
-_NOT_PLAIN = {"content-encoding", "expect", "te", "trailer", "transfer-encoding", "upgrade"}
+_MOST = 100  # headers: aiohttp refuses more than 128
+_NOT_PLAIN = {
+    "content-encoding",
+    "expect",
+    "proxy-connection",
+    "sec-websocket-key1",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
 
 
 class Plain(Struct, frozen=True):
@@ -32,7 +42,7 @@ def plain(head: bytes) -> Plain | None:
     line, *lines = head.split(b"\r\n")
     asked = _LINE.fullmatch(line)
     found = [*map(_HEADER.fullmatch, lines)]
-    if asked is None or not all(found):
+    if asked is None or not all(found) or len(found) > _MOST:
         return None
     headers = {m[1].decode().lower(): (m[2] or b"").decode() for m in found if m is not None}
     length = headers.get("content-length", "")

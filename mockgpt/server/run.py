@@ -82,7 +82,7 @@ class _Server:
 
     async def shutdown(self, timeout: float) -> None:  # noqa: ASYNC109 - as aiohttp's
         """Let answers come to their end, or end them in time; then close."""
-        doors = [one.shutdown(timeout) for one in self._doors.open]
+        doors = [one.shutdown(2 * timeout) for one in self._doors.open]  # as long as aiohttp's
         await asyncio.gather(*doors, self._web.shutdown(timeout))
 
     def trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ class Sender:
 
     __slots__ = (
         "_at", "_begun", "_body", "_bytes", "_chunks", "_due", "_ending", "_events", "_framing",
-        "_head", "_loop", "_now", "_pending", "_sent_events", "_silence", "_size", "_sizes",
+        "_head", "_loop", "_now", "_pending", "_said", "_sent_events", "_silence", "_size", "_sizes",
         "_times", "_turn", "_wire", "keep_alive",
     )  # fmt: skip
 
@@ -37,7 +37,7 @@ class Sender:
         self._framing: Framing | None = None  # of a response whose head is on the wire
         self._sent_events = self._chunks = self._bytes = 0  # that were written
         self._times, self._sizes = array("d"), array("I")  # of the writes
-        self._silence = 0.0
+        self._silence = 0.0  # the longest, from `_said`: however many pauses are in it
         self._ending: Ending = "aborted"
 
     @property
@@ -70,7 +70,7 @@ class Sender:
 
     async def send(self, plan: Plan) -> None:
         """Execute a plan. A client that leaves ends it; nothing is raised for that."""
-        self._begun = self._turn = self._now = self._due = self._loop.time()
+        self._begun = self._turn = self._now = self._said = self._due = self._loop.time()
         # Of a plan before this one, which failed, nothing is left.
         self._head: Head | None = None
         self._pending: list[bytes] = []  # of the body, to be written in one
@@ -196,6 +196,7 @@ class Sender:
                 self._chunks += n - first
                 self._sent_events = self._events = self._events + n - first
                 self._due, self._now = due, now
+                self._said = now
         return n, self._pause(0.0, writing)
 
     def _pause(self, seconds: float, writing: Awaitable[None] | None) -> Awaitable[bool] | None:
@@ -217,7 +218,7 @@ class Sender:
         """Wait for a write and for the pauses; at least, let others have their turn."""
         if writing is not None:
             await writing
-            self._now = self._loop.time()
+            self._now = self._said = self._loop.time()
         if self._due > self._now:
             return await self._wire.stays_until(self._due)
         await asyncio.sleep(0)
@@ -231,7 +232,7 @@ class Sender:
         if not stayed:
             raise ConnectionResetError("the client left")
         self._turn = self._loop.time()
-        self._silence = max(self._silence, self._turn - self._now)
+        self._silence = max(self._silence, self._turn - self._said)
         self._now = self._turn
 
     def _write(self, *, ends: bool = False) -> Awaitable[None] | None:
@@ -269,7 +270,7 @@ class Sender:
             self._now = self._loop.time()
             return None
         transport.write(data)
-        self._now = now = self._loop.time()
+        self._now = self._said = now = self._loop.time()
         if size:
             if self._chunks < _WRITES:
                 self._times.append(now - self._begun)

@@ -4,9 +4,11 @@ import json
 import socket
 
 import pytest
+from msgspec import convert
 from wire import Wire, request_bytes
 
 from mockgpt import MockGPT
+from mockgpt.core.scenario import Scenario
 from mockgpt.server import door
 
 HELLO = {"model": "gpt-3.5-turbo", "messages": [{"role": "user", "content": "Hello!"}]}
@@ -62,10 +64,13 @@ OTHER = {
     "no host": request_bytes(body=HELLO).replace(b"Host:", b"Hast:", 1),
     "chunks": request_bytes(body=HELLO).replace(b"Content-Length", b"Transfer-Encoding: chunked\r\nX", 1),
     "a large body": request_bytes(body=chat("x" * 300_000)),
+    "many headers": request_bytes(body=HELLO, headers={f"X-{n}": "y" for n in range(130)}),
+    "proxy-connection": request_bytes(body=HELLO, headers={"Proxy-Connection": "close"}),
+    "an old WebSocket": request_bytes(body=HELLO, headers={"Sec-WebSocket-Key1": "x"}),
     "no HTTP": b"hello\r\n\r\n",
     "health": request_bytes("/_mockgpt/health", method="GET"),
 }  # fmt: skip
-MALFORMED = ("no host", "chunks", "no HTTP")
+MALFORMED = ("no host", "chunks", "many headers", "an old WebSocket", "no HTTP")
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +189,32 @@ def test_a_client_that_says_all_and_half_closes_gets_its_answer(scenario):
         one.shutdown(socket.SHUT_WR)
         data = b"".join(iter(lambda: one.recv(2**16), b""))
     assert json.loads(data.partition(b"\r\n\r\n")[2])["choices"]
+
+
+@pytest.mark.parametrize("how", ["reset", "finish"])
+@pytest.mark.parametrize(("part", "records"), [(40, 0), (-5, 1)])  # within the head, the body
+def test_a_client_that_leaves_within_a_request_is_recorded_alike(part, records, how):
+    found = []
+    for fast_path in (True, False):
+        with MockGPT(fast_path=fast_path) as mock, Wire(mock.url) as wire:
+            wire.send(PLAIN["close"][:part])
+            mock._settle()
+            getattr(wire, how)()
+            mock._settle()
+        found.append([(one.path, one.message, one.sent.ending) for one in mock.journal])
+        assert [finding.code for finding in mock.findings] == ["refused_request"] * records
+    assert found[0] == found[1]
+    assert len(found[0]) == records
+
+
+def test_an_answer_has_as_long_to_end_as_behind_aiohttp():
+    late = convert({"rules": [{"reply": {"say": "a b", "pace": {"first": 0.7}}}]}, Scenario)
+    for fast_path in (True, False):
+        with MockGPT(late, fast_path=fast_path) as mock, Wire(mock.url) as wire:
+            wire.send(PLAIN["paced, a stream"])
+            mock._settle()
+            mock.stop()
+        assert mock.journal[0].sent.ending == "complete"
 
 
 def test_the_door_is_shut_for_an_aiohttp_that_it_was_not_tested_with(scenario, doors, monkeypatch):

@@ -131,6 +131,13 @@ async def test_a_pause_puts_what_came_before_on_the_wire():
     assert slept == [pytest.approx(0.5, abs=0.2)]
 
 
+async def test_pauses_with_nothing_between_them_are_one_silence():
+    pauses = [Data(b"a"), Pause(0.02), Pause(0.03), Data(b"b"), Pause(0.02), Data(b"c")]
+    _, sent = await answer([STREAM, *pauses, End()])
+    first, second, _ = sent.writes
+    assert 0.049 < sent.silence <= second.seconds - first.seconds
+
+
 OVER = 1e-9  # seconds: a pause that is over by the time that it begins
 
 
