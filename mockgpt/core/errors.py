@@ -202,6 +202,14 @@ def media_type(body: bytes) -> str:
     return "application/json"
 
 
+def one_line(body: bytes) -> bytes:
+    """Return a body for an event of a stream: JSON is compact there (protocol.md, section 3.5)."""
+    try:
+        return msgspec.json.format(body, indent=-1)
+    except msgspec.DecodeError:
+        return b"".join(line.strip() for line in body.splitlines())
+
+
 def presets(service: Service) -> frozenset[str]:
     """Return the errors that need nothing of a request: those that a scenario may answer with."""
     found = set()

@@ -17,7 +17,7 @@ from mockgpt.core.encode import models
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.encode.text import Encoded
 from mockgpt.core.endpoints import Route, allowed, encode
-from mockgpt.core.errors import ApiError, media_type, render
+from mockgpt.core.errors import ApiError, media_type, one_line, render
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.headers import merged
 from mockgpt.core.injection import Occasion, faulty, happens
@@ -255,8 +255,7 @@ def disturbed(
 
     def error_body(preset: str) -> bytes:
         error = ApiError(preset, dialect=None if reply.dialect is UNSET else reply.dialect)
-        body = render((error,), manner.service, manner.dialect).body
-        return b"".join(line.strip() for line in body.splitlines())
+        return one_line(render((error,), manner.service, manner.dialect).body)
 
     kinds: tuple[str, ...] = ()
     if reply.headers:

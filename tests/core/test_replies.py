@@ -468,7 +468,39 @@ def test_a_reply_has_a_dialect_of_its_own():
         == "timeout"
     )
     event = Reply(say="a b", faults=(ErrorEvent(error="timeout"),), dialect="azure")
-    assert b'"code": "Timeout"' in play(event, STREAM).body
+    assert b'"code":"Timeout"' in play(event, STREAM).body
+
+
+@pytest.mark.parametrize(
+    ("preset", "dialect", "data"),
+    [
+        (
+            "server_error",
+            "openai",
+            (
+                b'{"error":{"message":"The server had an error while processing your request. Sorry '
+                b'about that!","type":"server_error","param":null,"code":null}}'
+            ),
+        ),
+        (
+            "timeout",
+            "azure",
+            b'{"error":{"code":"Timeout","message":"The operation was timeout."}}',
+        ),
+        ("server_error", "fastapi", b"Internal Server Error"),
+        (
+            "nginx_html",
+            "openai",
+            (
+                b"<html><head><title>504 Gateway Time-out</title></head><body><center><h1>504 Gateway "
+                b"Time-out</h1></center><hr><center>nginx</center></body></html>"
+            ),
+        ),
+    ],
+)
+def test_an_error_within_a_stream_is_one_compact_line(preset, dialect, data):
+    played = play(Reply(say="a b", faults=(ErrorEvent(error=preset),), dialect=dialect), STREAM)
+    assert b"\n\ndata: %b\n\n" % data in b"\n\n" + played.body
 
 
 @pytest.mark.parametrize("reply", [{"say": "a"}, {"error": "overloaded"}])
