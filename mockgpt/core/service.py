@@ -102,7 +102,8 @@ class ErrorRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     openai: ErrorForm
     azure: ErrorForm | None = None
     fastapi: ErrorForm | None = None
-    values: dict[str, str | int] = {}  # placeholders that nothing else fills
+    path: tuple[str, ...] = ()  # its place in the body, where a scenario answers with it
+    values: dict[str, str | int | list[str]] = {}  # placeholders that nothing else fills
 
 
 class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, eq=False):

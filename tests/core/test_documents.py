@@ -323,8 +323,8 @@ SERVICE_BREAKS = [
     ("  embeddings:\n    title", "  rerank:\n    title", "for a served endpoint, found 'rerank'"),
     (
         "{window: 4097, requested",
-        "{window: [1], requested",
-        "values.window: expected a string or an integer",
+        "{window: true, requested",
+        "values.window: expected a string, an integer or a list",
     ),
 ]
 

@@ -503,6 +503,32 @@ def test_an_error_within_a_stream_is_one_compact_line(preset, dialect, data):
     assert b"\n\ndata: %b\n\n" % data in b"\n\n" + played.body
 
 
+MODELS = ["gpt-3.5-turbo", "gpt-3.5-turbo-16k", "gpt-4", "gpt-4-32k"]
+
+
+@pytest.mark.parametrize(
+    ("preset", "item"),
+    [
+        (
+            "model_not_found",
+            {
+                "loc": ["body", "model"],
+                "msg": "value is not a valid enumeration member; permitted: "
+                "'gpt-3.5-turbo', 'gpt-3.5-turbo-16k', 'gpt-4', 'gpt-4-32k'",
+                "type": "type_error.enum",
+                "ctx": {"enum_values": MODELS},
+            },
+        ),
+        (
+            "missing_model",
+            {"loc": ["body", "model"], "msg": "field required", "type": "value_error.missing"},
+        ),
+    ],
+)
+def test_a_violation_that_is_a_reply_is_as_one_that_was_found(preset, item):
+    assert play(Reply(error=preset), errors="fastapi").json == {"detail": [item]}
+
+
 @pytest.mark.parametrize("reply", [{"say": "a"}, {"error": "overloaded"}])
 def test_headers_replace_the_service_s_of_the_same_name(reply):
     played = play(Reply(**reply, headers={"X-Request-Id": "mine", "X-More": "é"}))
