@@ -75,6 +75,9 @@ def discreet(errors: tuple[ApiError, ...], tell: Change) -> tuple[ApiError, ...]
                 name: tell(value) if isinstance(value, str) and name != "key" else value
                 for name, value in error.values.items()
             },
+            instead={
+                dialect: discreet((other,), tell)[0] for dialect, other in error.instead.items()
+            },
         )
         for error in errors
     )

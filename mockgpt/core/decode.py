@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mockgpt.core import rules
 from mockgpt.core.errors import ApiError, shown
@@ -66,18 +67,16 @@ def decode(
         ignored = _ignored(fields, endpoint)
     model_name = checked.get("model")
     if model_name is None:
-        model_name = endpoint.default_model
-        if not model_name:
+        model_name = endpoint.default_model or None
+        if model_name is None:
             found.insert(0, ApiError("missing_model", {}, ("model",)))
     if strict and ignored:
         found[:0] = _refusals_of(ignored)
-    if found:
-        return tuple(found)
-    model = service.model(model_name)
-    if model is None:
-        return (model_not_found(model_name, endpoint, service),)
-    if model.kind != endpoint.kind:
-        return (_wrong_kind(model, endpoint, service),)
+    model = _model(model_name, endpoint, service)
+    if isinstance(model, ApiError):
+        found.append(model)
+    if found or not isinstance(model, Model):
+        return _ordered(found, endpoint)
     request = _REQUESTS[endpoint.name](model_name, _effective(fields, endpoint.parameters))
     prompt_tokens = _prompt_tokens(request, model, split)
     too_long = _window_error(request, model, prompt_tokens, endpoint)
@@ -90,6 +89,23 @@ def decode(
         prompt_tokens=prompt_tokens,
         ignored=tuple(".".join(map(str, place)) for place in ignored),
     )
+
+
+def _model(name: object, endpoint: Endpoint, service: Service) -> Model | ApiError | None:
+    """Return the model of that name, or why it cannot serve; None where it is no name."""
+    if not isinstance(name, str):
+        return None
+    model = service.model(name)
+    if model is None:
+        return model_not_found(name, endpoint, service)
+    return model if model.kind == endpoint.kind else _wrong_kind(model, endpoint, service)
+
+
+def _ordered(found: list[ApiError], endpoint: Endpoint) -> tuple[ApiError, ...]:
+    """Return errors that know the places of their parameters; others come after those known."""
+    places = {name: place for place, name in enumerate(endpoint.parameters)}
+    last = len(places)
+    return tuple([replace(e, order=places.get(str(e.path[0]), last)) for e in found])
 
 
 def _ignored(fields: Body, endpoint: Endpoint) -> list[rules.Path]:
@@ -132,8 +148,12 @@ def _refusals_of(ignored: list[rules.Path]) -> list[ApiError]:
 
 def model_not_found(name: str, endpoint: Endpoint, service: Service) -> ApiError:
     """Return the error of a model that an endpoint does not know; one without a kind has all."""
-    allowed = [m.name for m in service.models.values() if endpoint.kind in (None, m.kind)]
-    return ApiError("model_not_found", {"model": name[:200], "allowed": allowed}, ("model",))
+    values = {"model": name[:200], "allowed": _allowed(endpoint, service)}
+    return ApiError("model_not_found", values, ("model",))
+
+
+def _allowed(endpoint: Endpoint, service: Service) -> list[str]:
+    return [m.name for m in service.models.values() if endpoint.kind in (None, m.kind)]
 
 
 def _wrong_kind(model: Model, endpoint: Endpoint, service: Service) -> ApiError:
@@ -145,6 +165,7 @@ def _wrong_kind(model: Model, endpoint: Endpoint, service: Service) -> ApiError:
         "other_path": f"{route}/{other.paths[0]}",
         "operation": endpoint.name,
         "model": model.answers_as,
+        "allowed": _allowed(endpoint, service),
     }
     return ApiError("wrong_model_kind", values, ("model",))
 

@@ -69,6 +69,8 @@ class ApiError(Struct, frozen=True):
 
     `path` is the place in the request's body: keys and indices. `changes` and `headers` are a
     scenario's own: what it says otherwise than the catalogue; so are a whole `body` and a `dialect`.
+    `instead` has what other dialects tell in its place, and `order` the place of its parameter
+    among the endpoint's.
     """
 
     name: str
@@ -78,6 +80,8 @@ class ApiError(Struct, frozen=True):
     headers: dict[str, str] = {}
     body: bytes | None = None
     dialect: Dialect | None = None
+    instead: "dict[Dialect, ApiError]" = {}
+    order: int = 0
 
 
 class Rendered(Struct, frozen=True):
@@ -103,10 +107,11 @@ def shown(value: object) -> str:
 def render(errors: Sequence[ApiError], service: Service, dialect: Dialect) -> Rendered:
     """Turn errors into the response that the dialect gives them.
 
-    The service's own answers name the first error only; FastAPI lists all violations of a body.
+    The service's own answers name the first error only; FastAPI lists all violations of a body, in
+    the order of its parameters.
     """
-    first = errors[0]
-    dialect = first.dialect or dialect
+    dialect = errors[0].dialect or dialect
+    first = errors[0].instead.get(dialect, errors[0])
     form = msgspec.structs.replace(_form(service, dialect, first.name), **first.changes)
     if form.shape == "literal" and "message" in first.changes:
         form = msgspec.structs.replace(
@@ -114,7 +119,9 @@ def render(errors: Sequence[ApiError], service: Service, dialect: Dialect) -> Re
         )
     values = _values(first, service)
     if form.shape == "item":
-        listed = [e for e in errors if _form(service, dialect, e.name).shape == "item"]
+        ordered = sorted(errors, key=lambda error: error.order)
+        told = [error.instead.get(dialect, error) for error in ordered]
+        listed = [e for e in told if _form(service, dialect, e.name).shape == "item"]
         items = [_item(_form(service, dialect, e.name), e, service) for e in listed]
         body = json_bytes({"detail": items})
         message = "; ".join(item["msg"] for item in items)

@@ -62,11 +62,14 @@ def unknown(value: object, rule: Rule, found: list[Path], path: Path) -> None:
 
 
 def _check(value: Any, rule: Rule, found: list[ApiError], path: Path) -> None:
-    """Add what is wrong with a value that is there; a rule's own `error` stands for it all."""
+    """Add what is wrong with a value that is there; a rule's own `error` stands for it all.
+
+    Not in FastAPI's dialect, which knows violations alone.
+    """
     before = len(found)
     _CHECKS[rule.type](value, rule, found, path)
     if rule.error and len(found) > before:
-        found[before:] = [ApiError(rule.error, {}, path)]
+        found[before:] = [ApiError(rule.error, {}, path, instead={"fastapi": found[before]})]
 
 
 def _exempt(value: dict[str, Any], exemption: Exemption | None) -> bool:

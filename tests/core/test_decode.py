@@ -256,6 +256,79 @@ def test_codes_and_params(body, code, param):
     assert (error["code"], error["param"]) == (code, param)
 
 
+ENUM = "value is not a valid enumeration member; permitted: "
+CHATS = f"{ENUM}'gpt-3.5-turbo', 'gpt-3.5-turbo-16k', 'gpt-4', 'gpt-4-32k'"
+MODEL, NO_LIST = ("model", f"{ENUM}'text-embedding-ada-002'"), "value is not a valid list"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body", "strict", "items"),
+    [
+        ("embeddings", embedding(None), False, [("input", NO_LIST)]),
+        ("embeddings", embedding(5), False, [("input", NO_LIST)]),
+        ("embeddings", embedding(["a", 1]), False, [("input", NO_LIST)]),
+        ("embeddings", embedding([]), False, [("input", "ensure this value has at least 1 items")]),
+        (
+            "embeddings",
+            embedding(["a"] * 2049),
+            False,
+            [("input", "ensure this value has at most 2048 items")],
+        ),
+        ("embeddings", {"model": "gpt-4", "input": "a"}, False, [MODEL]),
+        ("embeddings", {"model": "gpt-4", "input": 5}, False, [MODEL, ("input", NO_LIST)]),
+        ("chat", chat(model="silu"), False, [("model", CHATS)]),
+        (
+            "chat",
+            chat(model="x", temperature=3),
+            False,
+            [("model", CHATS), ("temperature", "ensure this value is less than or equal to 2")],
+        ),
+        ("chat", {"model": "x"}, False, [("model", CHATS), ("messages", "field required")]),
+        (
+            "chat",
+            {"model": 5},
+            False,
+            [("model", "str type expected"), ("messages", "field required")],
+        ),
+        ("completions", {}, False, [("model", "field required"), ("prompt", "field required")]),
+        (
+            "chat",
+            chat(top_k=1, model="x", temperature=3),
+            True,
+            [
+                ("model", CHATS),
+                ("temperature", "ensure this value is less than or equal to 2"),
+                ("top_k", "extra fields not permitted"),
+            ],
+        ),
+    ],
+)
+def test_fastapi_lists_every_violation_in_the_order_of_the_parameters(
+    endpoint, body, strict, items
+):
+    told = render(decoded(body, endpoint, strict=strict), SERVICE, "fastapi")
+    found = json.loads(told.body)["detail"]
+    assert (told.status, [(item["loc"], item["msg"]) for item in found]) == (
+        422,
+        [(["body", name], words) for name, words in items],
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (chat(model="x", temperature=3), 400, "3 is greater than the maximum of 2 - 'temperature'"),
+        ({"model": "x"}, 400, "'messages' is a required property"),
+        (chat(model="x"), 404, "The model `x` does not exist"),
+    ],
+)
+def test_the_other_dialects_tell_the_model_last(body, status, words):
+    for dialect in ("openai", "azure"):
+        told = render(decoded(body), SERVICE, dialect)
+        if status != 404 or dialect == "openai":
+            assert (told.status, told.message) == (status, words)
+
+
 @pytest.mark.parametrize(
     ("endpoint", "body", "request_"),
     [
