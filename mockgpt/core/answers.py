@@ -105,7 +105,8 @@ def make(
     meant for it: such get filler or their own vector.
     """
     if reply.error is not UNSET:
-        return _error(reply.error, _given(reply.dialect, None))
+        values = {"summary": decoded.summary} if decoded.summary else {}
+        return _error(reply.error, values, _given(reply.dialect, None))
     if reply.raw is not UNSET:
         return reply.raw
     request = decoded.request
@@ -136,14 +137,13 @@ def make(
     )
 
 
-def _error(reply: str | ErrorReply, dialect: Dialect | None) -> ApiError:
+def _error(reply: str | ErrorReply, values: dict[str, str], dialect: Dialect | None) -> ApiError:
     if isinstance(reply, str):
-        return ApiError(reply, dialect=dialect)
-    values: dict[str, str | int] = {}
+        return ApiError(reply, values, dialect=dialect)
     headers: dict[str, str] = {}
     if reply.retry_after is not UNSET:
         headers = retry_after(seconds(reply.retry_after))
-        values["retry_after"] = headers["retry-after"]
+        values = {**values, "retry_after": headers["retry-after"]}
     changes = {
         key: getattr(reply, key)
         for key in ("status", "type", "param", "code", "message")

@@ -30,7 +30,8 @@ Split = Callable[[str], tuple[str, ...]]  # a text into its tokens
 class Decoded(Struct, frozen=True, kw_only=True):
     """An accepted request: typed, as it was sent, its model, and what was not acted on.
 
-    `prompt_tokens` has the tokens of the chat, or of each prompt or input.
+    `prompt_tokens` has the tokens of the chat, or of each prompt or input; `summary` says what the
+    endpoint does.
     """
 
     request: Request
@@ -38,6 +39,7 @@ class Decoded(Struct, frozen=True, kw_only=True):
     model: Model
     prompt_tokens: tuple[int, ...]
     ignored: tuple[str, ...]
+    summary: str
 
 
 def decode(
@@ -88,6 +90,7 @@ def decode(
         model=model,
         prompt_tokens=prompt_tokens,
         ignored=tuple(".".join(map(str, place)) for place in ignored),
+        summary=endpoint.summary,
     )
 
 

@@ -59,7 +59,7 @@ PLACEHOLDERS = frozenset(
         *("msg", "name", "names", "operation", "other_path", "parent", "path", "pattern"),
         *("permitted", "place", "plural", "pos", "prompt_tokens", "pydantic_type"),
         *("pydantic_words", "reason", "requested", "retry_after", "rule", "served"),
-        *("service", "session", "title", "value", "why", "window"),
+        *("service", "session", "summary", "title", "value", "why", "window"),
     }
 )
 

@@ -77,6 +77,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, eq
     parameters: dict[str, Rule] = {}
     unsupported: dict[str, Any] = {}  # parameter -> the value that changes nothing
     context_error: str = ""
+    summary: str = ""  # as Azure's rate limits name the operation
     headers: dict[str, str] = {}
     stream_headers: dict[str, str] = {}
 

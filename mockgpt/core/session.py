@@ -222,7 +222,8 @@ class Session:
         case.manner = replace(case.manner, headers=granted.headers(at))
         if refused_by is not None:
             case.facts["limit"] = refused_by.limit
-            return self._refuse(case, refusal_error(refused_by, decoded.model.name))
+            asked = (decoded.model.name, decoded.summary, case.incoming.query)
+            return self._refuse(case, refusal_error(refused_by, *asked))
         with ExitStack() as undo:  # a bug on the way must not hold a place for ever
             undo.callback(granted.release, 0)
             outcome = self._reply(case)

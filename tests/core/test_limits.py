@@ -1,5 +1,7 @@
 """Limits: real buckets, whose Retry-After is true."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,13 @@ from msgspec import convert
 
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.limits import Granted, Limits, go_duration, retry_after
+from mockgpt.core.plan import Data
 from mockgpt.core.scenario import Scenario
+
+
+CHAT = {"messages": [{"role": "user", "content": "a"}]}
+PROMPT = {"model": "gpt-4", "prompt": "a"}
+INPUT = {"model": "text-embedding-ada-002", "input": "a"}
 
 
 def limited(**limits):
@@ -27,6 +35,52 @@ def test_requests_per_minute(desk):
     assert ask("a little early", at=19.99).status == 429
     assert ask("as told", at=20.0).status == 200
     assert ask.codes == []
+
+
+AZURE = (
+    "Requests to the {} Operation under Azure OpenAI API version {} have exceeded {} rate limit of "
+    "your current OpenAI S0 pricing tier. Please retry after 20 seconds. Please go here: "
+    "https://aka.ms/oai/quotaincrease if you would like to further increase the default rate limit."
+)
+EMBEDDINGS = (
+    "Get a vector representation of a given input that can be easily consumed by machine learning "
+    "models and algorithms."
+)
+COMPLETIONS = "Creates a completion for the provided prompt, parameters and chosen model."
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "query", "summary", "version"),
+    [
+        ("chat/completions", CHAT, "", "Creates a completion for the chat message", "2023-05-15"),
+        (
+            "chat/completions",
+            CHAT,
+            "a=1&api-version=2023-03-15-preview",
+            "Creates a completion for the chat message",
+            "2023-03-15-preview",
+        ),
+        ("completions", PROMPT, "api-version=", COMPLETIONS, "2023-05-15"),
+        ("embeddings", INPUT, "api-version=version", EMBEDDINGS, "version"),
+        ("embeddings", INPUT, "api-version=" + "x" * 99, EMBEDDINGS, "x" * 40),
+    ],
+)
+def test_azure_names_the_operation_and_the_version_of_its_api(
+    desk, path, body, query, summary, version
+):
+    scenario = limited(requests_per_minute=3)
+    engine = desk(scenario, dialect="azure", on_miss="filler").engine
+    incoming = Incoming(
+        method="POST",
+        path=f"/v1/{path}",
+        query=query,
+        headers={"api-key": "k"},
+        body=json.dumps(body).encode(),
+    )
+    for _ in range(4):
+        steps = list(engine.answer(incoming).plan)
+    told = json.loads(b"".join(step.bytes for step in steps if isinstance(step, Data)))
+    assert told["error"]["message"] == AZURE.format(summary, version, "call")
 
 
 def test_every_response_tells_what_is_left(desk):

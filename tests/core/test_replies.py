@@ -460,6 +460,14 @@ def test_a_message_of_one_s_own_is_not_lost_in_a_fixed_body(preset, dialect, bod
     assert played.header("content-type") == ["application/json"]
 
 
+def test_azure_s_rate_limit_names_the_operation_that_was_asked():
+    told = embedded(Reply(error="rate_limit_requests"), "a", errors="azure").json["error"]
+    assert told["message"].startswith(
+        "Requests to the Get a vector representation of a given input that can be easily consumed by "
+        "machine learning models and algorithms. Operation under Azure OpenAI API version 2023-05-15"
+    )
+
+
 def test_a_reply_has_a_dialect_of_its_own():
     reply = Reply(error="rate_limit_requests", dialect="azure")
     assert play(reply, errors="fastapi").json["error"]["code"] == "429"
