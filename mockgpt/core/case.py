@@ -108,7 +108,7 @@ def _known(
     known = Known(caller=caller, digest=digest, facts=facts, route=route)
     error = refusal(method, path, route, service)
     if error is None and method != "OPTIONS":  # browsers send their pre-flight without a key
-        error = keys.refusal(caller.keys, accepted) or trouble
+        error = keys.refusal(caller.keys, accepted, caller.bearer) or trouble
     if error is not None:
         known.errors = (error,)
         return known

@@ -67,7 +67,7 @@ def decode(
         rules.properties(checked, endpoint.parameters, found)
         del found[rules.MOST :]
         ignored = _ignored(fields, endpoint)
-    model_name = checked.get("model")
+    model_name: Any = checked.get("model")
     if model_name is None:
         model_name = endpoint.default_model or None
         if model_name is None:

@@ -41,6 +41,7 @@ ANSWERED = frozenset(
     {
         *("above_maximum", "below_minimum", "body_too_large", "body_unreadable"),
         *("context_length_exceeded_prompt", "insufficient_quota", "invalid_api_key"),
+        *("invalid_token",),
         *("malformed_http", "malformed_json", "method_not_allowed", "missing_api_key"),
         *("missing_body", "missing_model", "missing_property", "model_not_found"),
         *("no_rule_answers", "not_in_enum", "pattern_failed", "pattern_mismatch"),
@@ -225,6 +226,9 @@ _SHAPES: dict[str, Callable[[ErrorForm, str, dict[str, Any]], bytes]] = {
     "gateway": lambda form, message, _: _indented(_standard(form, message), 4),
     "azure": lambda form, message, _: json_bytes(
         {"error": {"code": form.code, "message": message}}
+    ),
+    "azure_token": lambda form, message, _: (
+        b'{ "statusCode": %d, "message": %b }' % (form.status, json_bytes(message))
     ),
     "filter": lambda form, message, _: json_bytes(
         {"error": {**_standard(form, message)["error"], "status": form.status}}

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from msgspec import Struct
 
 from mockgpt.core.errors import ApiError
+from mockgpt.core.service import Dialect
 
 _SECRET = re.compile(  # in a header's name
     "auth|cookie|credential|jwt|key|passw|secret|signature|token"
@@ -23,12 +24,14 @@ class Caller(Struct, frozen=True, kw_only=True, eq=False):
     """What a request's headers say of who asks; equal headers have one.
 
     `sent` are all headers, `headers` those whose names sound of no secret, and `secret` the values
-    of the others. `keys` are its API keys, and `retries` says how often the client has tried before.
+    of the others. `keys` are its API keys, of which `bearer` came by Authorization, and `retries`
+    says how often the client has tried before.
     `session` is the name in a key `sk-mock-<name>`, empty where there is none.
     """
 
     sent: dict[str, str]
     keys: tuple[str, ...]
+    bearer: str
     headers: dict[str, str]
     secret: tuple[str, ...]
     retries: int
@@ -52,6 +55,7 @@ def _caller(items: tuple[tuple[str, str], ...]) -> Caller:
     return Caller(
         sent=headers,
         keys=found,
+        bearer=_bearer(headers),
         session="" if named is None else named[1],
         headers={name: value for name, value in items if not sounds_secret(name)},
         secret=tuple(value for name, value in items if sounds_secret(name)),
@@ -64,24 +68,28 @@ def presented(headers: Mapping[str, str]) -> tuple[str, ...]:
 
     Header names are lower-case. Old clients cannot leave Authorization out, so it may be empty.
     """
-    scheme, _, bearer = headers.get("authorization", "").strip().partition(" ")
-    keys = (
-        headers.get("api-key", "").strip(),
-        bearer.strip() if scheme.lower() == "bearer" else "",
-    )
+    keys = (headers.get("api-key", "").strip(), _bearer(headers))
     return tuple(key for key in keys if key)
 
 
-def refusal(keys: tuple[str, ...], accepted: frozenset[str]) -> ApiError | None:
+def _bearer(headers: Mapping[str, str]) -> str:
+    scheme, _, bearer = headers.get("authorization", "").strip().partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else ""
+
+
+def refusal(keys: tuple[str, ...], accepted: frozenset[str], bearer: str = "") -> ApiError | None:
     """Return the error of a request with these keys; without `accepted` keys any will do.
 
     One valid key is enough: applications of this service send `api-key` beside whatever their
-    client puts into Authorization.
+    client puts into Authorization. Azure takes a `bearer` for a token (protocol.md, section 3.3).
     """
     if not keys:
         return ApiError("missing_api_key")
     if accepted and accepted.isdisjoint(keys):
-        return ApiError("invalid_api_key", {"key": masked(decisive(keys, accepted))})
+        key = decisive(keys, accepted)
+        token: dict[Dialect, ApiError] = {"azure": ApiError("invalid_token")}
+        instead = token if key == bearer else {}
+        return ApiError("invalid_api_key", {"key": masked(key)}, instead=instead)
     return None
 
 

@@ -86,7 +86,9 @@ class ErrorForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One error in one dialect. Texts have `{placeholders}`; see `core/errors.py` for the shapes."""
 
     status: int
-    shape: Literal["engine", "gateway", "azure", "filter", "detail", "item", "literal"]
+    shape: Literal[
+        "engine", "gateway", "azure", "azure_token", "filter", "detail", "item", "literal"
+    ]
     message: str = ""
     type: str | None = None
     param: str | None = None

@@ -12,7 +12,6 @@ from mockgpt.core.limits import Granted, Limits, go_duration, retry_after
 from mockgpt.core.plan import Data
 from mockgpt.core.scenario import Scenario
 
-
 CHAT = {"messages": [{"role": "user", "content": "a"}]}
 PROMPT = {"model": "gpt-4", "prompt": "a"}
 INPUT = {"model": "text-embedding-ada-002", "input": "a"}
@@ -50,24 +49,22 @@ COMPLETIONS = "Creates a completion for the provided prompt, parameters and chos
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "query", "summary", "version"),
+    ("asked", "query", "summary", "version"),
     [
-        ("chat/completions", CHAT, "", "Creates a completion for the chat message", "2023-05-15"),
+        (("chat/completions", CHAT), "", "Creates a completion for the chat message", "2023-05-15"),
         (
-            "chat/completions",
-            CHAT,
+            ("chat/completions", CHAT),
             "a=1&api-version=2023-03-15-preview",
             "Creates a completion for the chat message",
             "2023-03-15-preview",
         ),
-        ("completions", PROMPT, "api-version=", COMPLETIONS, "2023-05-15"),
-        ("embeddings", INPUT, "api-version=version", EMBEDDINGS, "version"),
-        ("embeddings", INPUT, "api-version=" + "x" * 99, EMBEDDINGS, "x" * 40),
+        (("completions", PROMPT), "api-version=", COMPLETIONS, "2023-05-15"),
+        (("embeddings", INPUT), "api-version=version", EMBEDDINGS, "version"),
+        (("embeddings", INPUT), "api-version=" + "x" * 99, EMBEDDINGS, "x" * 40),
     ],
 )
-def test_azure_names_the_operation_and_the_version_of_its_api(
-    desk, path, body, query, summary, version
-):
+def test_azure_names_the_operation_and_the_version_of_its_api(desk, asked, query, summary, version):
+    path, body = asked
     scenario = limited(requests_per_minute=3)
     engine = desk(scenario, dialect="azure", on_miss="filler").engine
     incoming = Incoming(

@@ -118,6 +118,22 @@ def test_one_valid_key_is_enough(presented, accepted, error):
 
 
 @pytest.mark.parametrize(
+    ("headers", "names"),
+    [
+        ({"api-key": "wrong"}, []),
+        ({"authorization": "Bearer wrong"}, ["invalid_token"]),
+        ({"api-key": "wrong", "authorization": "Bearer other"}, ["invalid_token"]),
+        ({"api-key": "wrong", "authorization": "Basic other"}, []),
+    ],
+)
+def test_azure_takes_a_bearer_that_decides_for_a_token(headers, names):
+    caller = keys.caller(headers)
+    refused = keys.refusal(caller.keys, frozenset(["right"]), caller.bearer)
+    assert refused.name == "invalid_api_key"
+    assert [error.name for error in refused.instead.values()] == names
+
+
+@pytest.mark.parametrize(
     ("key", "shown"),
     [
         ("sk-0123456789abcdef", "sk-0***********cdef"),

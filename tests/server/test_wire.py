@@ -321,6 +321,10 @@ AZURE_KEY = (
     b"endpoint. Make sure to provide a valid key for an active subscription and use a correct "
     b'regional API endpoint for your resource."}}'
 )
+AZURE_TOKEN = (
+    b'{ "statusCode": 401, "message": "Unauthorized. Access token is missing, invalid, audience is '
+    b'incorrect (https://cognitiveservices.azure.com), or have expired." }'
+)
 DEPLOYMENT = (
     b'{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does '
     b"not exist. If you created the deployment within the last 5 minutes, please wait a moment and "
@@ -330,6 +334,7 @@ DEPLOYMENT = (
 ASKED = {
     "no key": {"body": HELLO, "headers": {"Authorization": None}},
     "wrong key": {"body": HELLO, "headers": {"Authorization": "Bearer sk-0123456789abcdefgh"}},
+    "wrong api-key": {"body": HELLO, "headers": {"Authorization": None, "api-key": "wrong"}},
     "path": {"path": "/v1/nope"},
     "method": {"method": "DELETE"},
     "not JSON": {"body": b'{"model":  x}'},
@@ -392,7 +397,8 @@ ERRORS = {
     ),
     ("openai", "model"): (404, engine('"The model `gpt-5` does not exist"', '"model_not_found"')),
     ("azure", "no key"): (401, AZURE_KEY),
-    ("azure", "wrong key"): (401, AZURE_KEY),
+    ("azure", "wrong api-key"): (401, AZURE_KEY),
+    ("azure", "wrong key"): (401, AZURE_TOKEN),
     ("azure", "path"): (404, b'{"error":{"code":"404","message":"Resource not found"}}'),
     ("azure", "model"): (404, DEPLOYMENT),
     ("azure", "too hot"): (
