@@ -106,7 +106,7 @@ def _known(
     }
     route = find(path, service)
     known = Known(caller=caller, digest=digest, facts=facts, route=route)
-    error = refusal(method, path, route, service)
+    error = refusal(method, path, route, service, query)
     if error is None and method != "OPTIONS":  # browsers send their pre-flight without a key
         error = keys.refusal(caller.keys, accepted, caller.bearer) or trouble
     if error is not None:

@@ -3,8 +3,9 @@
 Which paths there are is the service's data; a further endpoint is a row there and an encoder here.
 """
 
+import string
 from functools import lru_cache
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from msgspec import Struct
 
@@ -14,9 +15,10 @@ from mockgpt.core.encode.text import Encoded, stream, whole
 from mockgpt.core.errors import ApiError
 from mockgpt.core.plan import Data
 from mockgpt.core.requests import EmbeddingRequest, Request
-from mockgpt.core.service import Endpoint, Service
+from mockgpt.core.service import Dialect, Endpoint, Service
 
 _FORMS = {"chat": chat.FORM, "completions": completions.FORM}
+_KEPT = string.punctuation  # of a path and a query as they were sent
 
 
 class Route(Struct, frozen=True):
@@ -77,10 +79,13 @@ def encode(request: Request, answer: Answer) -> Encoded:
     return whole(form, answer, answer.content)
 
 
-def refusal(method: str, path: str, route: Route | None, service: Service) -> ApiError | None:
+def refusal(
+    method: str, path: str, route: Route | None, service: Service, query: str = ""
+) -> ApiError | None:
     """Return what refuses a request by its path and its method."""
     if route is None:
-        return ApiError("unknown_url", {"method": method, "path": path})
+        values = {"method": method, "path": path}
+        return ApiError("unknown_url", values, instead=_moved(path, query, service))
     if method == "OPTIONS":
         return None
     if route.endpoint.state != "served":
@@ -90,6 +95,20 @@ def refusal(method: str, path: str, route: Route | None, service: Service) -> Ap
         values = {"method": method, "path": path, "allow": ", ".join(methods)}
         return ApiError("method_not_allowed", values)
     return None
+
+
+def _moved(path: str, query: str, service: Service) -> dict[Dialect, ApiError]:
+    """Return FastAPI's redirect of a path that ends in a slash too many (protocol.md, section 3.4).
+
+    It is relative: what stands before the path, such as a session's prefix, stays.
+    """
+    bare = path.removesuffix("/")
+    route = find(bare, service) if bare != path else None
+    if route is None or route.endpoint.state != "served":
+        return {}
+    target = f"../{bare.rpartition('/')[2]}" + (f"?{query}" if query else "")
+    location = quote(target, safe=_KEPT, errors="replace")
+    return {"fastapi": ApiError("trailing_slash", {"location": location})}
 
 
 def allowed(endpoint: Endpoint) -> tuple[str, ...]:

@@ -47,7 +47,13 @@ ANSWERED = frozenset(
         *("no_rule_answers", "not_in_enum", "pattern_failed", "pattern_mismatch"),
         *("planned_endpoint", "rate_limit_requests", "rate_limit_tokens"),
         *("replies_used_up", "request_timeout", "script_over", "session_closed"),
-        *("template_failed", "tokens_beyond_limit", "too_long", "too_many_concurrent"),
+        *(
+            "template_failed",
+            "tokens_beyond_limit",
+            "too_long",
+            "too_many_concurrent",
+            "trailing_slash",
+        ),
         *("too_short", "unexpected_property", "unknown_url", "unrecognized_argument"),
         *("unsupported_content_type", "unsupported_endpoint", "wrong_form"),
         *("wrong_model_kind", "wrong_type"),
@@ -56,7 +62,17 @@ ANSWERED = frozenset(
 PLACEHOLDERS = frozenset(
     {
         *("allow", "allowed", "calls", "colno", "content_type", "current", "doc"),
-        *("expected", "key", "kind", "limit", "lineno", "max_tokens", "method", "model"),
+        *(
+            "expected",
+            "key",
+            "kind",
+            "limit",
+            "lineno",
+            "location",
+            "max_tokens",
+            "method",
+            "model",
+        ),
         *("msg", "name", "names", "operation", "other_path", "parent", "path", "pattern"),
         *("permitted", "place", "plural", "pos", "prompt_tokens", "pydantic_type"),
         *("pydantic_words", "reason", "requested", "retry_after", "rule", "served"),
@@ -134,7 +150,8 @@ def render(errors: Sequence[ApiError], service: Service, dialect: Dialect) -> Re
     if first.body is not None:
         body, content_type = first.body, media_type(first.body)
     headers = tuple((name, text.format_map(values)) for name, text in form.headers.items())
-    headers = merged((("content-type", content_type), *headers), first.headers)
+    typed = (("content-type", content_type),) if content_type else ()
+    headers = merged((*typed, *headers), first.headers)
     return Rendered(form.status, headers, body, message)
 
 

@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 
 from mockgpt.core import keys
 from mockgpt.core.draws import answer_id, between, draw, uuid4
-from mockgpt.core.endpoints import find
-from mockgpt.core.errors import ApiError
+from mockgpt.core.endpoints import find, refusal
+from mockgpt.core.errors import ApiError, render
 from mockgpt.core.exchange import Exchange, Journal, Sent
 from mockgpt.core.prose import knows_locale, locale_of, prose
 from mockgpt.core.verdict import amiss
@@ -237,6 +238,36 @@ def test_paths_lead_to_endpoints(path, endpoint, model, item):
 )  # fmt: skip
 def test_other_paths_lead_nowhere(path):
     assert find(path, load_service("pgpt")) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "location"),
+    [
+        ("/v1/chat/completions/", "", "../completions"),
+        ("/v1/chat/completions/", "a=1&b=%20ä", "../completions?a=1&b=%20%C3%A4"),
+        ("/v1/chat/completions//", "", None),
+        ("/v1/models/", "", "../models"),
+        ("/v1/models/gpt-4/", "", "../gpt-4"),
+        ("/v1/nope/", "", None),
+        ("/v1/edits/", "", None),
+        ("/v1/", "", None),
+        ("/", "", None),
+    ],
+)
+def test_fastapi_leads_to_the_path_without_a_slash_at_its_end(path, query, location):
+    service = load_service("pgpt")
+    error = refusal("POST", path, find(path, service), service, query)
+    told = render((error,), service, "fastapi")
+    assert (told.status, dict(told.headers).get("location")) == (
+        404 if location is None else 307,
+        location,
+    )
+    if location is not None:
+        assert (told.headers, told.body) == ((("location", location),), b"")
+        there = urlsplit(urljoin(f"http://mock/s/name{path}", location)).path
+        assert there == f"/s/name{path.removesuffix('/')}"
+    for dialect in ("openai", "azure"):
+        assert render((error,), service, dialect).status == 404
 
 
 def test_an_error_is_a_value():
