@@ -92,7 +92,8 @@ def refusal(
         return unserved(route.endpoint, service)
     methods = allowed(route.endpoint)
     if method not in methods:
-        values = {"method": method, "path": path, "allow": ", ".join(methods)}
+        own = ", ".join(route.endpoint.methods)
+        values = {"method": method, "path": path, "allow": ", ".join(methods), "methods": own}
         return ApiError("method_not_allowed", values)
     return None
 
