@@ -228,6 +228,9 @@ _SHAPES: dict[str, Callable[[ErrorForm, str, dict[str, Any]], bytes]] = {
     "azure": lambda form, message, _: json_bytes(
         {"error": {"code": form.code, "message": message}}
     ),
+    "azure_limit": lambda form, message, _: (
+        b'{"error":{"code":%b,"message": %b}}' % (json_bytes(form.code), json_bytes(message))
+    ),
     "azure_token": lambda form, message, _: (
         b'{ "statusCode": %d, "message": %b }' % (form.status, json_bytes(message))
     ),

@@ -10,6 +10,17 @@ from msgspec import Struct
 
 Dialect = Literal["openai", "azure", "fastapi"]
 Kind = Literal["chat", "embeddings"]
+Shape = Literal[
+    "engine",
+    "gateway",
+    "azure",
+    "azure_limit",
+    "azure_token",
+    "filter",
+    "detail",
+    "item",
+    "literal",
+]
 
 
 class Counting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,9 +97,7 @@ class ErrorForm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One error in one dialect. Texts have `{placeholders}`; see `core/errors.py` for the shapes."""
 
     status: int
-    shape: Literal[
-        "engine", "gateway", "azure", "azure_token", "filter", "detail", "item", "literal"
-    ]
+    shape: Shape
     message: str = ""
     type: str | None = None
     param: str | None = None
