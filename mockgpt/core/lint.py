@@ -3,8 +3,8 @@
 Each is a warning with its place; a scenario with warnings can be served.
 """
 
+import re
 from collections.abc import Iterator
-from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from mockgpt.core.conditions import When
 from mockgpt.core.entry import Place
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.exchange import retryable
-from mockgpt.core.implication import answerable, implies
+from mockgpt.core.implication import shadows
 from mockgpt.core.regexes import exponential
 from mockgpt.core.replies import ErrorReply, Reply, attempts_of, reply_of
 from mockgpt.core.scenario import Rule, Scenario, Step, entries_of
@@ -28,6 +28,7 @@ _OF_STREAMS = (
     faults.Duplicate, faults.Reorder, faults.Drop, faults.NoFinish, faults.NoDone, faults.CutLast,
     faults.ErrorEvent, faults.Torture,
 )  # fmt: skip
+_REPEATS = re.compile(r"[*+{]")  # without one of these a pattern has only so many ways
 _BREAKING = (faults.Disconnect, faults.TruncateBody, faults.Stall)  # after these clients try again
 
 
@@ -61,20 +62,11 @@ def lint(scenario: Scenario, service: Service) -> Iterator[Lint]:
 
 
 def _shadowed(rules: tuple[Rule, ...]) -> Iterator[Lint]:
-    found: set[int] = set()  # one rule that stands before it is enough
-    for (earlier, first), (index, second) in combinations(enumerate(rules), 2):
-        if (
-            index not in found
-            and implies(second.when, first.when)
-            and answerable(second) <= answerable(first)
-        ):
-            found.add(index)
-            name = f"rule '{first.id}'" if first.id else f"rules[{earlier}]"
-            message = (
-                f"{name} stands before it and answers all that it would; put this one first, or "
-                "remove it"
-            )
-            yield Lint(("rules", index), "shadowed_rule", message)
+    for index, earlier in shadows(rules):
+        first = rules[earlier]
+        name = f"rule '{first.id}'" if first.id else f"rules[{earlier}]"
+        message = f"{name} stands before it and answers all that it would; put this one first, or remove it"
+        yield Lint(("rules", index), "shadowed_rule", message)
 
 
 def _slow_patterns(value: Any, place: Place) -> Iterator[Lint]:
@@ -84,9 +76,8 @@ def _slow_patterns(value: Any, place: Place) -> Iterator[Lint]:
     if not isinstance(value, dict):
         return
     for key, item in value.items():
-        reason = (
-            exponential(item) if key in ("matches", "$matches") and isinstance(item, str) else None
-        )
+        pattern = item if key in ("matches", "$matches") and isinstance(item, str) else ""
+        reason = exponential(pattern) if _REPEATS.search(pattern) else None
         if reason is not None:
             message = f"this regular expression can take exponential time: {reason}"
             yield Lint((*place, key), "slow_pattern", message)

@@ -1,17 +1,20 @@
 """Warnings: what cannot be meant is told, and what can be is left alone."""
 
+from itertools import combinations
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import convert
 
+from mockgpt.core import implication
 from mockgpt.core.conditions import When
 from mockgpt.core.differences import differences
 from mockgpt.core.entry import path_of
-from mockgpt.core.implication import implies
+from mockgpt.core.implication import answerable, implies, shadows
 from mockgpt.core.lint import lint
 from mockgpt.core.requests import Asked, ChatRequest, Message
-from mockgpt.core.scenario import Scenario
+from mockgpt.core.scenario import Rule, Scenario
 from mockgpt.files.services import load_service
 
 SHADOWED = "stands before it and answers all that it would; put this one first, or remove it"
@@ -50,6 +53,12 @@ def says(when):
         ({"headers": {"a": {"contains": "b"}}}, {"headers": {"a": "bc", "d": "e"}}),
         ({"user": "a"}, {"all": [{"user": "a"}, {"turn": 1}]}),
         ({"exactly": {"a": 1}}, {"exactly": {"a": 1}}),
+        ({"user": {"contains": ""}}, {"user": {"contains": "a"}}),
+        ({"user": {"glob": "*"}}, {"user": {"glob": "*"}}),
+        ({"user": {"matches": "(?i)ib"}}, {"user": "İb"}),
+        ({"user": {"matches": "x(?i:SK)", "ignore_case": True}}, {"user": "XſK"}),
+        ({"body": {"n": 1}}, {"body": {"n": 1.0}}),
+        ({"endpoint": "embeddings"}, {"all": [{"user": "a"}, {"prompt": "b"}]}),  # never asked
     ],
 )
 def test_a_shadowed_rule(first, second):
@@ -116,6 +125,74 @@ def test_an_implication_never_lies(narrow, wide, text, model):
     narrow, wide = convert(narrow, When), convert(wide, When)
     if implies(narrow, wide) and not differences(narrow, asked):
         assert not differences(wide, asked)
+
+
+LETTERS = st.sampled_from(["", "i", "İ", "ss", "ſ", "ß", "天", "ab", "aB", "xaby", "xabyss"])
+EXPRESSIONS = st.sampled_from(
+    ["i", "(?i)Ab", "(?i:s)s", "a(by)?", "x(?P<n>ab)y", "[ab]", "(?<!x)ab"]
+)
+CONDITIONS = LETTERS | st.fixed_dictionaries(
+    {},
+    optional={
+        "equals": LETTERS, "contains": LETTERS, "matches": EXPRESSIONS, "ignore_case": st.booleans(),
+        "glob": st.sampled_from(["*", "x*b?", "[ab]*", "*İ", "ab"]),
+    },
+)  # fmt: skip
+BODIES = st.sampled_from([{}, {"n": 1}, {"n": 1.0}, {"n": True}, {"n": [1]}, {"n": {"$any": [1]}}])
+MANY = st.recursive(
+    st.fixed_dictionaries({}, optional={
+        "endpoint": st.sampled_from(["chat", "embeddings", ["chat", "completions"]]),
+        "model": st.sampled_from(["m", "*", ["m", "n"], ["n", "m"], ["*", "n"]]),
+        "user": CONDITIONS, "text": CONDITIONS, "headers": st.fixed_dictionaries(
+            {}, optional={"a": CONDITIONS, "b": CONDITIONS}
+        ),
+        "turn": st.sampled_from([1, {"at_least": 1}]), "stream": st.booleans(),
+        "body": BODIES, "exactly": BODIES,
+    }),
+    lambda inner: st.fixed_dictionaries(
+        {"all": st.lists(inner, min_size=1, max_size=2)}, optional={"not": inner, "turn": st.just(1)}
+    ),
+    max_leaves=2,
+)  # fmt: skip
+
+
+@settings(deadline=None, database=None)
+@given(st.lists(st.fixed_dictionaries({"user": CONDITIONS}) | MANY, min_size=2, max_size=12))
+def test_what_is_not_compared_is_not_implied(whens):
+    rules = [convert(says(when), Rule) for when in whens]
+    found = {}
+    for first, second in combinations(range(len(rules)), 2):
+        narrow, wide = rules[second], rules[first]
+        if implies(narrow.when, wide.when) and answerable(narrow) <= answerable(wide):
+            found.setdefault(second, first)
+    assert list(shadows(rules)) == sorted(found.items())
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        lambda i: {"user": f"question {i}"},
+        lambda i: {"user": {"contains": f"question {i} ends", "ignore_case": True}},
+        lambda i: {"endpoint": "chat", "model": f"m{i % 3}", "user": {"contains": f"no. {i} ends"}},
+        lambda i: {"user": f"no. {i}"} if i % 2 else {"user": {"matches": rf"(?i)no\. {i} .*ends"}},
+        lambda i: {"user": f"no. {i}"} if i % 2 else {"user": {"glob": f"*no. {i} *ends"}},
+        lambda i: {"user": {"contains": "all"}, "headers": {"x": f"no. {i}"}},
+        lambda i: {"user": "all", "body": {"n": [i]}},
+    ],
+)
+def test_rules_with_nothing_in_common_are_not_compared(monkeypatch, when):
+    compared = []
+    really = implication._implies
+
+    def implies(*arguments):
+        compared.append(arguments)
+        return really(*arguments)
+
+    monkeypatch.setattr(implication, "_implies", implies)
+    rules = [convert(says(when(i)), Rule) for i in range(300)]
+    assert not list(shadows(rules))
+    assert len(compared) < len(rules)  # of 44,850 pairs
+    assert list(shadows([*rules, rules[7]])) == [(300, 7)]
 
 
 def test_an_attempt_behind_one_that_succeeds():
