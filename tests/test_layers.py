@@ -4,46 +4,38 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+import sources
 
 PACKAGE = Path(__file__).parents[1] / "mockgpt"
 MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in PACKAGE.rglob("*.py")
 }
+TEXTS = {name: path.read_text("utf-8") for name, path in MODULES.items()}
 WORLDLY = {
     *("aiohttp", "asyncio", "socket", "threading", "os", "pathlib"),
     *("time", "datetime", "random", "uuid", "yaml", "subprocess", "logging"),
 }
 
 
-def imports(path, *, top_level_only=False):
-    """Return the absolute names of all modules that a file imports, but for type checkers."""
-    tree = ast.parse(path.read_text("utf-8"))
-    skipped = {
-        id(node)
-        for branch in ast.walk(tree)
-        if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.unparse(branch.test)
-        for node in ast.walk(branch)
-    }
-    nodes = tree.body if top_level_only else ast.walk(tree)
-    found = set()
-    for node in nodes:
-        if id(node) in skipped:
-            continue
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            found.add(node.module)
-            found.update(
-                f"{node.module}.{alias.name}"
-                for alias in node.names
-                if f"{node.module}.{alias.name}" in MODULES
-            )
-    return found
+@cache
+def imports(name, **how):
+    return sources.imports(TEXTS[name], **how)
+
+
+@cache
+def calls():
+    """Return every call: its module, its line and what is called."""
+    return [
+        (name, node.lineno, ast.unparse(node.func))
+        for name, text in TEXTS.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+    ]
 
 
 def roots(names):
@@ -56,58 +48,57 @@ def below(prefix):
 
 @pytest.mark.parametrize("name", below("mockgpt.core"))
 def test_core_touches_nothing_of_the_world(name):
-    assert not roots(imports(MODULES[name])) & WORLDLY
+    assert not roots(imports(name)) & WORLDLY
 
 
 @pytest.mark.parametrize("name", below("mockgpt.core"))
 def test_core_imports_only_core(name):
-    inner = {n for n in imports(MODULES[name]) if n.startswith("mockgpt.")}
-    assert all(n.startswith("mockgpt.core") for n in inner)
-
-
-def test_faker_is_imported_by_prose_alone_and_late():
-    users = {n for n, p in MODULES.items() if "faker" in p.read_text("utf-8").lower()}
-    importers = {n for n in users if "import_module" in MODULES[n].read_text("utf-8")}
-    assert importers == {"mockgpt.core.prose"}
-    assert not any("faker" in roots(imports(p)) for p in MODULES.values())
+    inner = {n for n in imports(name) if n.startswith("mockgpt.")}
+    assert all(n.startswith("mockgpt.core") for n in inner - {"mockgpt.__version__"})
 
 
 @pytest.mark.parametrize(
     ("library", "layers"),
     [
-        ("aiohttp", ("mockgpt.server.",)),
+        ("aiohttp", ("mockgpt.server.", "mockgpt.cli.lean")),
         ("yaml", ("mockgpt.files.",)),
         ("click", ("mockgpt.cli",)),
         ("pytest", ("mockgpt.pytest_plugin",)),
         ("tiktoken", ("mockgpt.files.exact",)),
+        ("bpe_openai", ("mockgpt.files.exact",)),
+        ("faker", ("mockgpt.core.prose",)),
         ("jinja2", ("mockgpt.core.templates", "mockgpt.core.sandbox")),
         ("trustme", ("mockgpt.server.tls",)),
         ("prometheus_client", ("mockgpt.server.metrics",)),
     ],
 )
 def test_a_library_has_one_layer(library, layers):
-    users = {name for name, path in MODULES.items() if library in roots(imports(path))}
+    users = {name for name in MODULES if library in roots(imports(name))}
+    assert users
     assert all(user.startswith(layers) for user in users)
+
+
+@pytest.mark.parametrize("library", ["faker", "tiktoken", "bpe_openai", "trustme"])
+def test_a_library_that_few_need_is_imported_late(library):
+    assert not any(library in roots(imports(name, at_once=True)) for name in MODULES)
 
 
 def test_files_and_server_do_not_know_each_other():
     for name in below("mockgpt.files"):
-        assert not any(n.startswith("mockgpt.server") for n in imports(MODULES[name]))
+        assert not any(n.startswith("mockgpt.server") for n in imports(name))
     for name in below("mockgpt.server"):
-        assert not any(n.startswith("mockgpt.files") for n in imports(MODULES[name]))
+        assert not any(n.startswith("mockgpt.files") for n in imports(name))
 
 
 def test_only_the_command_line_prints():
-    for name, path in MODULES.items():
-        calls = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
-        printed = [c for c in calls if ast.unparse(c.func) in ("print", "click.echo")]
-        assert not printed or name.startswith("mockgpt.cli.")
+    printing = {name for name, _, called in calls() if called in ("print", "click.echo")}
+    assert all(name.startswith("mockgpt.cli.") for name in printing)
 
 
 def test_no_import_cycles():
     graph = {
-        name: {n for n in imports(path, top_level_only=True) if n in MODULES and n != name}
-        for name, path in MODULES.items()
+        name: {n for n in imports(name, at_once=True) if n in MODULES and n != name}
+        for name in MODULES
     }
     done = set()
 
@@ -122,15 +113,9 @@ def test_no_import_cycles():
         visit(name, [])
 
 
-def places(needle, *, of=None):
-    """Return the places where a call's or attribute's source reads like this."""
-    return [
-        f"{name}:{node.lineno}"
-        for name, path in MODULES.items()
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call) and needle in ast.unparse(node.func)
-        if of is None or name == of
-    ]
+def places(needle):
+    """Return the places where a call's source reads like this."""
+    return [f"{name}:{line}" for name, line, called in calls() if needle in called]
 
 
 def test_the_journal_is_appended_to_in_one_place():
@@ -147,8 +132,8 @@ def test_responses_are_written_in_one_module():
 def test_everything_is_caught_in_one_place():
     broad = [
         f"{name}:{handler.lineno}"
-        for name, path in MODULES.items()
-        for handler in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name, text in TEXTS.items()
+        for handler in ast.walk(ast.parse(text))
         if isinstance(handler, ast.ExceptHandler)
         if handler.type is None or ast.unparse(handler.type) in ("Exception", "BaseException")
     ]
@@ -156,9 +141,9 @@ def test_everything_is_caught_in_one_place():
 
 
 def test_modules_stay_readable():
-    for name, path in MODULES.items():
+    for name, text in TEXTS.items():
         if name != "mockgpt.core.token_tables":
-            assert len(path.read_text("utf-8").splitlines()) <= 300, name
+            assert len(text.splitlines()) <= 300, name
 
 
 def test_contributing_has_every_module(root):
@@ -187,7 +172,7 @@ def test_what_every_run_imports_loads_no_aiohttp(name):
 
 
 def test_the_plugin_imports_what_pytest_has_and_nothing_of_mockgpt():
-    inner = imports(MODULES["mockgpt.pytest_plugin"], top_level_only=True)
+    inner = imports("mockgpt.pytest_plugin", at_once=True)
     assert not any(name.startswith("mockgpt") for name in inner)
     code = (
         "import pytest, sys; before = {*sys.modules}; import mockgpt.pytest_plugin;"

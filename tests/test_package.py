@@ -1,6 +1,5 @@
 """The wheel, built and installed into an empty folder, has what it needs and nothing else."""
 
-import ast
 import hashlib
 import json
 import re
@@ -11,6 +10,7 @@ import zipfile
 from importlib.metadata import packages_distributions
 
 import pytest
+from sources import imports
 
 ELSEWHERE = {"pytest", "tiktoken"}  # pytest loads the plugin; tiktoken is used where it is
 
@@ -69,21 +69,6 @@ def test_the_wheel_asks_for_just_what_it_imports(wheel):
     owners = packages_distributions()
     needed = {owners.get(name, [name])[0].lower().replace("_", "-") for name in foreign}
     assert needed == set(asked)
-
-
-def imports(source):
-    """Return the names of what a module imports, also of what it imports by a name."""
-    for node in ast.walk(ast.parse(source)):
-        match node:
-            case ast.Import():
-                yield from (alias.name for alias in node.names)
-            case ast.ImportFrom():
-                yield node.module
-            case ast.Call(
-                func=ast.Name("import_module") | ast.Attribute(attr="import_module"),
-                args=[ast.Constant(name) | ast.JoinedStr([ast.Constant(name), *_])],
-            ):
-                yield name
 
 
 def test_the_sbom_of_a_wheel_is_the_same_bytes_whenever_it_is_made(wheel, root):

@@ -1,4 +1,6 @@
-"""What touches the network: the only place that imports aiohttp.
+"""What touches the network: the only place that uses aiohttp.
+
+`cli/lean.py`, which can have it loaded earlier and with less, knows it by its name alone.
 
 `app` is the application that servers of such are told to import, as in `gunicorn mockgpt.server:app`.
 Its options are the command line's, which stands above this layer and is imported when it is asked.
