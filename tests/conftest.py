@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-pytest.register_assert_rewrite("sources", "wire")
+pytest.register_assert_rewrite("bodies", "sources", "wire")
 
 ROOT = Path(__file__).parent.parent
 

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from bodies import hello
 
 import mockgpt
 from mockgpt import MockGPT, create_app
@@ -24,10 +25,6 @@ from mockgpt.core.scenario import Rule, Scenario
 from mockgpt.files.documents import ScenarioError
 
 CHAT = "/v1/chat/completions"
-
-
-def hello(text="Hello!", **more):
-    return {"messages": [{"role": "user", "content": text}], **more}
 
 
 def ask(mock, body, path=CHAT, key="k"):

@@ -18,6 +18,7 @@ import urllib.parse
 from itertools import count
 
 import pytest
+from bodies import hello
 from click.testing import CliRunner
 
 from mockgpt import MockGPT, har, json_lines, transcript, write_reports
@@ -37,10 +38,6 @@ GOOD = "g00dc4n4ry0123456789abcdef"  # a key that is accepted
 def looks(tail="c4n4ryA1b2C3d4E5f6"):
     """Return a key that looks like one, another one each time."""
     return f"sk-{next(_NUMBERS):03}{tail}"
-
-
-def chat(text, **more):
-    return {"messages": [{"role": "user", "content": text}], **more}
 
 
 def encoded(key):
@@ -84,45 +81,45 @@ def requests(good):
         f"openai-organization: {looks()}",
     ]:
         for head in ([header, key], [header]):
-            yield CHAT, [*head, JSON], json.dumps(chat("a"))
+            yield CHAT, [*head, JSON], json.dumps(hello("a"))
     # The same key elsewhere in the request, where its name tells nothing.
     twice = f"api-key: {OPAQUE}"
     for line in [f"GET /v1/{OPAQUE}/models", f"GET /v1/models/{OPAQUE}", f"{CHAT}?key={OPAQUE}"]:
-        yield line, [twice, JSON], json.dumps(chat("a"))
-    for body in [chat(f"mine is {OPAQUE}"), chat("a", note=OPAQUE), chat("a", model=OPAQUE)]:
+        yield line, [twice, JSON], json.dumps(hello("a"))
+    for body in [hello(f"mine is {OPAQUE}"), hello("a", note=OPAQUE), hello("a", model=OPAQUE)]:
         yield CHAT, [twice, JSON], json.dumps(body)
-    yield CHAT, [twice, JSON, f"x-other: {OPAQUE}"], json.dumps(chat("a"))
+    yield CHAT, [twice, JSON, f"x-other: {OPAQUE}"], json.dumps(hello("a"))
     for form in encoded(OPAQUE):
-        yield CHAT, [twice, JSON], json.dumps(chat("see ")).replace("see ", f"see {form}")
+        yield CHAT, [twice, JSON], json.dumps(hello("see ")).replace("see ", f"see {form}")
     # In paths and queries.
     for made in [looks(), encoded(looks())[0], encoded(looks())[1]]:
         yield f"GET /v1/{made}/models", [key], ""
         yield f"GET /v1/models/{made}", [key], ""
         yield f"GET /s/{made}/v1/models", [key], ""
         yield f"GET http://host/v1/{made}", [key], ""
-        yield f"{CHAT}?api_key={made}", [key, JSON], json.dumps(chat("a"))
-        yield f"{CHAT}?api-version=2023-05-15&key={made}", [JSON], json.dumps(chat("a"))
+        yield f"{CHAT}?api_key={made}", [key, JSON], json.dumps(hello("a"))
+        yield f"{CHAT}?api-version=2023-05-15&key={made}", [JSON], json.dumps(hello("a"))
         yield f"DELETE /openai/deployments/{made}/chat/completions", [key], ""
         yield f"GET /_mockgpt/sessions/{made}", [key], ""
     # In bodies.
     secret = {"deep": [{"api_key": OPAQUE, "password": OPAQUE, "x-api-key": OPAQUE}]}
     for body in [
-        chat("a", api_key=OPAQUE),
-        chat("a", authorization=f"Bearer {OPAQUE}"),
-        chat("a", metadata=secret),
-        chat("a", user=looks()),
-        chat("a", model=looks()),
-        chat("a", temperature=looks()),
-        chat("a", stop=[looks()]),
-        chat("a", **{looks(): 1}),
-        chat(f"my key is {looks()}, keep it"),
-        chat(f"my key is {looks()}, keep it", stream=True),
-        chat(f"base64 {base64.b64encode(looks().encode()).decode()}"),
-        chat("x" * 185 + f" {looks('c4n4ry' * 5)}"),
-        chat(f"Authorization: Bearer {OPAQUE}"),
-        chat(f"curl -H 'api-key: {OPAQUE}'"),
-        chat([{"type": "text", "text": f"你好 {looks()} 🔑"}]),
-        chat([{"type": "image", "text": looks()}]),
+        hello("a", api_key=OPAQUE),
+        hello("a", authorization=f"Bearer {OPAQUE}"),
+        hello("a", metadata=secret),
+        hello("a", user=looks()),
+        hello("a", model=looks()),
+        hello("a", temperature=looks()),
+        hello("a", stop=[looks()]),
+        hello("a", **{looks(): 1}),
+        hello(f"my key is {looks()}, keep it"),
+        hello(f"my key is {looks()}, keep it", stream=True),
+        hello(f"base64 {base64.b64encode(looks().encode()).decode()}"),
+        hello("x" * 185 + f" {looks('c4n4ry' * 5)}"),
+        hello(f"Authorization: Bearer {OPAQUE}"),
+        hello(f"curl -H 'api-key: {OPAQUE}'"),
+        hello([{"type": "text", "text": f"你好 {looks()} 🔑"}]),
+        hello([{"type": "image", "text": looks()}]),
         {"messages": looks()},
         {"messages": [{"role": looks(), "content": "a"}]},
         [looks()],
@@ -130,7 +127,7 @@ def requests(good):
         yield CHAT, [key, JSON], json.dumps(body)
         yield CHAT, [key, JSON], json.dumps(body, ensure_ascii=False)
     escaped = "".join(f"\\u{ord(c):04x}" for c in looks())
-    yield CHAT, [key, JSON], json.dumps(chat("X")).replace("X", escaped)
+    yield CHAT, [key, JSON], json.dumps(hello("X")).replace("X", escaped)
     yield CHAT, [key, JSON], f'{{"messages":[],"user":"{looks()}","user":"b"}}'
     yield "POST /v1/completions", [key, JSON], json.dumps({"prompt": [looks(), "b"]})
     yield "POST /v1/embeddings", [key, JSON], json.dumps({"input": looks()})
@@ -139,7 +136,7 @@ def requests(good):
     yield CHAT, [key, f"content-type: {looks()}"], "{}"
     yield CHAT, [key, JSON], f'{{"api_key": "{OPAQUE}", broken'
     yield CHAT, [key, JSON], f'{{"a": "{looks()}'
-    yield CHAT, [key, JSON, f"x-stainless-retry-count: {looks()}"], json.dumps(chat("a"))
+    yield CHAT, [key, JSON, f"x-stainless-retry-count: {looks()}"], json.dumps(hello("a"))
     yield CHAT, [key, JSON, f"content-encoding: {looks()}"], "{}"
 
 
@@ -151,7 +148,7 @@ def raw(line, headers, body):
 
 def malformed():
     """Yield bytes that are no HTTP, or too little of it, with keys in them."""
-    whole = raw(CHAT, [f"api-key: {looks()}", JSON], json.dumps(chat(looks())))
+    whole = raw(CHAT, [f"api-key: {looks()}", JSON], json.dumps(hello(looks())))
     yield whole[:-20]
     yield f"GET /{looks()}\r\n\r\n".encode()
     yield f"{looks()} / HTTP/1.1\r\n\r\n".encode()
@@ -328,10 +325,10 @@ def test_what_is_redacted_is_shown_nowhere(redact, needle, tmp_path, caplog):
     path = tmp_path / "echo.yaml"
     path.write_text(REDACTED)
     bodies = [
-        json.dumps(chat(PRIVATE, **more))
+        json.dumps(hello(PRIVATE, **more))
         for more in ({"stream": True}, {}, {"n": PRIVATE}, {"user": PRIVATE})
     ]
-    bodies += [json.dumps(chat(PRIVATE), ensure_ascii=False)[:-1], f"x={PRIVATE}", "[]"]
+    bodies += [json.dumps(hello(PRIVATE), ensure_ascii=False)[:-1], f"x={PRIVATE}", "[]"]
     with MockGPT(path, redact=redact) as mock:
         host, _, port = mock.url.removeprefix("http://").partition(":")
         answers = [

@@ -3,29 +3,15 @@
 import json
 
 import pytest
+from bodies import decoded
 
-from mockgpt.core import tokens
-from mockgpt.core.decode import Decoded, decode
+from mockgpt.core.decode import Decoded
 from mockgpt.core.errors import render
 from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Message
 from mockgpt.files.services import load_service
 
 SERVICE = load_service("pgpt")
 HELLO = {"messages": [{"role": "user", "content": "Hello!"}]}
-
-
-def decoded(
-    body, endpoint="chat", *, strict=False, path_model=None, content_type="application/json"
-):
-    return decode(
-        body if isinstance(body, bytes) else json.dumps(body).encode(),
-        content_type,
-        endpoint=SERVICE.endpoints[endpoint],
-        path_model=path_model,
-        service=SERVICE,
-        split=tokens.split,
-        strict=strict,
-    )
 
 
 def chat(**more):

@@ -3,12 +3,12 @@
 import json
 
 import pytest
+from bodies import decoded
 from fuzz.strategies import BODIES, ENDPOINTS, MODELS, SERVICE, anything, bodies, mostly
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mockgpt.core import tokens
-from mockgpt.core.decode import Decoded, decode
+from mockgpt.core.decode import Decoded
 from mockgpt.core.engine import Engine
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.exchange import Incoming
@@ -29,18 +29,6 @@ content_types = st.none() | st.just("application/json") | st.text(max_size=20)
 
 
 # --- the two doors
-
-
-def decoded(body, endpoint, *, strict=False, content_type="application/json", path_model=None):
-    return decode(
-        body if isinstance(body, bytes) else json.dumps(body).encode(),
-        content_type,
-        endpoint=SERVICE.endpoints[endpoint],
-        path_model=path_model,
-        service=SERVICE,
-        split=tokens.split,
-        strict=strict,
-    )
 
 
 def answered(body, endpoint, **options):

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+from bodies import check_schema, hello
 from jsonschema import Draft202012Validator
 
 from mockgpt import MockGPT, create_app
@@ -65,7 +66,7 @@ class Controls:
         return status, answer["error"]["message"]
 
     def chat(self, text="Hello!", *, prefix="", key="k"):
-        body = json.dumps({"messages": [{"role": "user", "content": text}]})
+        body = json.dumps(hello(text))
         headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
         response, data = self.raw("POST", f"{prefix}/v1/chat/completions", body, headers)
         answer = json.loads(data)
@@ -83,14 +84,10 @@ def check_promised(method, path, status, answer):
         if found and operation:
             responses = operation["responses"]
             promised = responses[str(status) if str(status) in responses else f"{status // 100}XX"]
-            check_schema(promised["content"]["application/json"]["schema"], answer)
+            check_schema(answer, promised["content"]["application/json"]["schema"], DESCRIPTION)
             return
     assert status in (401, 403, 404, 405)
-    check_schema({"$ref": "#/components/schemas/ErrorView"}, answer)
-
-
-def check_schema(schema, value):
-    Draft202012Validator({**schema, "components": DESCRIPTION["components"]}).validate(value)
+    check_schema(answer, {"$ref": "#/components/schemas/ErrorView"}, DESCRIPTION)
 
 
 @pytest.fixture
