@@ -73,7 +73,7 @@ def load_sent(sent: dict[str, Any] | str, service: Service, *, seed: int | None 
     for place, message in (*file_problems(scenario), *problems(scenario, service)):
         document.complain(place, message)
     document.check()
-    return _merged([(scenario, _places(document, scenario), [])], service, seed)
+    return _merged([Placed(name, scenario, _places(document, scenario))], service, seed)
 
 
 def check_uncounted(loaded: Loaded) -> None:
@@ -91,52 +91,62 @@ def check_uncounted(loaded: Loaded) -> None:
         raise ScenarioError(*complaints)
 
 
-# A scenario, files and lines of its parts, and all files that it was read from.
-Placed = tuple[Scenario, dict[Place, str], list[str]]
+class Placed(Struct, frozen=True):
+    """A scenario, and where it comes from: as its user names it, and each file that was read.
+
+    `places` are files and lines of its parts.
+    """
+
+    source: str
+    scenario: Scenario
+    places: dict[Place, str] = {}
+    files: list[str] = []
 
 
 def _merged(loaded: list[Placed], service: Service, seed: int | None) -> Loaded:
     """Make one of several scenarios."""
     steps, rules = count(1), count(1)
-    scenarios = [numbered(scenario, steps, rules) for scenario, _, _ in loaded]
+    scenarios = [numbered(one.scenario, steps, rules) for one in loaded]
     known: dict[str, str] = {}
-    for scenario, (_, places, _) in zip(scenarios, loaded, strict=True):
+    for scenario, one in zip(scenarios, loaded, strict=True):
         for place, entry in entries_of(scenario):
             if entry.id in known:
                 message = f"expected an id that no other scenario has, found '{entry.id}'"
-                raise ScenarioError(Complaint(message, places.get(place, "a scenario")))
-            known[entry.id] = places.get(place, "")
+                raise ScenarioError(Complaint(message, one.places.get(place, "a scenario")))
+            known[entry.id] = one.places.get(place, "")
     merged = Scenario(
         name=" + ".join(scenario.name for scenario in scenarios),
         about=" ".join(filter(None, (scenario.about for scenario in scenarios))),
         service=service.name,
-        seed=_agreed(scenarios, "seed", 0) if seed is None else seed,
-        retry_window=_agreed(scenarios, "retry_window", Scenario().retry_window),
-        defaults=_agreed(scenarios, "defaults", Defaults()),
-        limits=_agreed(scenarios, "limits", Limits()),
+        seed=_agreed(loaded, "seed", 0) if seed is None else seed,
+        retry_window=_agreed(loaded, "retry_window", Scenario().retry_window),
+        defaults=_agreed(loaded, "defaults", Defaults()),
+        limits=_agreed(loaded, "limits", Limits()),
         allow=tuple(code for scenario in scenarios for code in scenario.allow),
         deny=tuple(code for scenario in scenarios for code in scenario.deny),
         script=tuple(step for scenario in scenarios for step in scenario.script),
         rules=tuple(rule for scenario in scenarios for rule in scenario.rules),
     )
-    read_from = dict.fromkeys(file for _, _, names in loaded for file in names)
+    read_from = dict.fromkeys(file for one in loaded for file in one.files)
     return Loaded(merged, {name: place for name, place in known.items() if place}, tuple(read_from))
 
 
-def _agreed(scenarios: list[Scenario], key: str, default: Any) -> Any:
+def _agreed(loaded: list[Placed], key: str, default: Any) -> Any:
     """Return what scenarios that are served together say of a key, if they agree."""
-    said = {
-        scenario.name: getattr(scenario, key)
-        for scenario in scenarios
-        if getattr(scenario, key) not in (UNSET, default)
-    }
-    values = list(said.values())
-    if any(value != values[0] for value in values):
-        told = " and ".join(f"{name} says {value}" for name, value in said.items())
+    # Pairs: scenarios in several folders may have one name.
+    said = [
+        (one.source, getattr(one.scenario, key))
+        for one in loaded
+        if getattr(one.scenario, key) not in (UNSET, default)
+    ]
+    if any(value != said[0][1] for _, value in said):
+        told = " and ".join(
+            f"{source} says {msgspec.json.encode(plain(value)).decode()}" for source, value in said
+        )
         hint = "; give --seed" if key == "seed" else ""
         message = f"expected one {key} for all scenarios, found several ({told}){hint}"
         raise ScenarioError(Complaint(message))
-    return values[0] if values else default
+    return said[0][1] if said else default
 
 
 def _checked(scenario: Scenario, service: Service) -> Placed:
@@ -149,12 +159,12 @@ def _checked(scenario: Scenario, service: Service) -> Placed:
     ]
     if complaints:
         raise ScenarioError(*complaints)
-    return complete, {}, reading.files
+    return Placed(scenario.name or name, complete, files=reading.files)
 
 
 def _load(source: str, service: Service) -> Placed:
     document, scenario, names = _read(source, service)
-    return scenario, _places(document, scenario), names
+    return Placed(source, scenario, _places(document, scenario), names)
 
 
 def _places(document: Document, scenario: Scenario) -> dict[Place, str]:

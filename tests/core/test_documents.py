@@ -214,6 +214,42 @@ def test_scenarios_that_disagree_on_the_seed_are_refused(service):
     assert load_scenarios(both, service, seed=5).scenario.seed == 5
 
 
+@pytest.mark.parametrize(
+    ("key", "values", "told"),
+    [
+        ("seed", ("1", "2"), ("1", "2); give --seed")),
+        (
+            "limits",
+            ("{requests_per_minute: 1}", "{requests_per_minute: 9}"),
+            ('{"requests_per_minute":1}', '{"requests_per_minute":9})'),
+        ),
+        (
+            "defaults",
+            ("{pace: {first: 1s}}", "{pace: {first: 2s}}"),
+            ('{"pace":{"first":"1s"}}', '{"pace":{"first":"2s"}})'),
+        ),
+        ("retry_window", ("30s", "2m"), ('"30s"', '"2m")')),
+    ],
+)
+def test_scenarios_of_one_name_must_agree_too(key, values, told, service, tmp_path):
+    paths = [tmp_path / folder / "weather.yaml" for folder in "ab"]
+    for path, value in zip(paths, values, strict=True):
+        path.parent.mkdir()
+        path.write_text(f"mockgpt: 1\n{key}: {value}\n", "utf-8")
+    with pytest.raises(ScenarioError) as caught:
+        load_scenarios(paths, service)
+    assert str(caught.value) == (
+        f"expected one {key} for all scenarios, found several "
+        f"({paths[0]} says {told[0]} and {paths[1]} says {told[1]}"
+    )
+    assert load_scenarios([paths[0], paths[0]], service).scenario.rules == ()
+
+
+def test_scenarios_without_a_name_must_agree_too(service):
+    with pytest.raises(ScenarioError, match="scenario 'in Python' says 3 and scenario 'in Python'"):
+        load_scenarios([Scenario(seed=3), Scenario(seed=4)], service)
+
+
 def test_no_scenario_is_an_empty_one(service):
     assert load_scenarios([], service).scenario == Scenario(seed=0)
 
