@@ -96,6 +96,24 @@ def test_explain_fails_where_nothing_answers(scenario, tmp_path):
     assert "  headers.x-a: wanted equals '1', got no such header" in result.stdout.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected JSON, found an error: Input data was truncated"),
+        ('{"a": "\\ud800"}', "expected JSON, found an error: "),
+        (
+            "{}",
+            "expected `messages`, `prompt` or `input` in the body, found none of them; say --endp",
+        ),
+    ],
+)
+def test_explain_names_the_file_of_a_request_that_is_none(text, message, scenario, tmp_path):
+    (tmp_path / "request.json").write_text(text, "utf-8")
+    result = run("explain", scenario, "request.json")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: request.json: {message}")
+
+
 def test_explain_repeats_what_the_service_would_refuse_with(scenario):
     result = run("explain", scenario, "-", stdin=HI.replace("user", "nobody"))
     assert result.exit_code == 1
@@ -123,7 +141,7 @@ def test_explain_takes_headers_from_a_variable(scenario):
             "Error: expected a shipped scenario (chat-bot, content-filter",
         ),
         (["explain", "documentation", "nowhere.json"], 2, "No such file or directory"),
-        (["explain", "documentation", "-"], 2, "Error: expected JSON, found an error"),
+        (["explain", "documentation", "-"], 2, "Error: standard input: expected JSON, found an"),
         (
             ["explain", "documentation", "-", "--header", "a"],
             2,

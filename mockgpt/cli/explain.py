@@ -64,9 +64,12 @@ def command(
     try:
         imitated = load_service(service)
         loaded = load_scenarios([scenario], imitated)
-        incoming = request_of(request.read(), imitated, endpoint=endpoint, headers=dict(header))
-    except (ScenarioError, ValueError) as error:
+    except ScenarioError as error:
         raise Unusable(str(error)) from error
+    try:
+        incoming = request_of(request.read(), imitated, endpoint=endpoint, headers=dict(header))
+    except ValueError as error:
+        raise Unusable(f"{_name_of(request)}: {error}") from error
     explanation = explain(loaded, imitated, incoming, redaction(redact))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(explanation), indent=2))
@@ -75,6 +78,12 @@ def command(
             click.echo("".join(c if c.isprintable() else "?" for c in line))
     if not explanation.answered:
         raise click.exceptions.Exit(1)
+
+
+def _name_of(request: BinaryIO) -> str:
+    """Return the name of a request's file; what is piped in has one that nobody gave it."""
+    name = str(getattr(request, "name", "<stdin>"))
+    return "standard input" if name == "<stdin>" else name
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:
