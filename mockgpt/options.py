@@ -1,5 +1,6 @@
 """What servers and sessions may be told: the facade's keyword options, their checks and values."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -70,7 +71,10 @@ def _redaction(rules: Collection[str]) -> Redaction:
 
 
 def check_options(options: Mapping[str, object], known: Collection[str]) -> None:
-    """Refuse what a type checker would: the options of a pytest marker have none."""
+    """Refuse what a type checker would: the options of a pytest marker have none.
+
+    Raises TypeError for an option that is not known, ValueError for a value that does not fit.
+    """
     for name, given in options.items():
         value = given
         if name not in known and name in Options.__annotations__:
@@ -86,26 +90,53 @@ def check_options(options: Mapping[str, object], known: Collection[str]) -> None
         listed = name in ("api_keys", "redact")
         if listed and isinstance(value, Collection) and not isinstance(value, str):
             value = list(value)
+        kind, wanted = _CHECKED.get(name, (Any, ""))
         try:
-            msgspec.convert(value, _CHECKED.get(name, Any))
-        except msgspec.ValidationError as error:
-            shown = "…" if name in ("api_keys", "control_token") else repr(value)
-            raise ValueError(f"option {name}={shown}: {error}") from None
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            typed = f"{name} (--{_TYPED[name]})" if name in _TYPED else name
+            raise ValueError(
+                f"option {typed}: expected {wanted}, found {_found(name, value)}"
+            ) from None
 
 
-_CHECKED: dict[str, Any] = {
-    "seed": int | None,
-    "clock": Literal["frozen", "real"],
-    "api_keys": list[Annotated[str, msgspec.Meta(min_length=1)]],
-    "errors": Dialect,
-    "redact": list[Annotated[str, msgspec.Meta(min_length=1)]],
-    "strict": bool,
-    "service": str,
-    "max_body": Annotated[int, msgspec.Meta(ge=1)],
-    "fast_path": bool,
-    "tokenizer": Literal["fake", "exact"],
-    "speed": Annotated[float, msgspec.Meta(gt=0)],
-    "on_miss": OnMiss | None,
-    "metrics": bool,
-    "control_token": Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")] | None,
+def _found(name: str, value: object) -> str:
+    """Say what was given instead, and the next step; nothing of a key or token is repeated."""
+    if name in ("api_keys", "redact") and isinstance(value, str):
+        return "a string; put it in a list"
+    if name not in ("api_keys", "control_token"):
+        names = re.findall(r"'(\w+)'", _CHECKED[name][1])
+        return f"{value!r}{did_you_mean(value, names) if isinstance(value, str) else ''}"
+    values = value if isinstance(value, list) else [value]
+    if "" in values:
+        return "an empty one"
+    others = [type(one).__name__ for one in values if not isinstance(one, str)]
+    return f"one of type {others[0]}" if others else "one with other characters"
+
+
+_TYPED = {"api_keys": "api-key", "control_token": "control-token"}  # where a shell has another name
+_CHECKED: dict[str, tuple[Any, str]] = {
+    "seed": (int | None, "an integer or None"),
+    "clock": (Literal["frozen", "real"], "'frozen' or 'real'"),
+    "api_keys": (
+        list[Annotated[str, msgspec.Meta(min_length=1)]],
+        "keys of at least one character",
+    ),
+    "errors": (Dialect, "'openai', 'azure' or 'fastapi'"),
+    "redact": (
+        list[Annotated[str, msgspec.Meta(min_length=1)]],
+        "strings of at least one character",
+    ),
+    "strict": (bool, "True or False"),
+    "service": (str, "a service's name or a path to a .yaml file"),
+    "max_body": (Annotated[int, msgspec.Meta(ge=1)], "an integer of at least 1"),
+    "fast_path": (bool, "True or False"),
+    "tokenizer": (Literal["fake", "exact"], "'fake' or 'exact'"),
+    "speed": (Annotated[float, msgspec.Meta(gt=0)], "a number above 0"),
+    "on_miss": (OnMiss | None, "'error', 'filler' or None"),
+    "metrics": (bool, "True or False"),
+    "control_token": (
+        Annotated[str, msgspec.Meta(pattern=r"^[!-~]+\Z")] | None,
+        "a token of visible ASCII characters",
+    ),
 }

@@ -160,7 +160,16 @@ def test_explain_takes_headers_from_a_variable(scenario):
         (["serve", "--errors", "french"], 2, "'french' is not one of 'openai', 'azure', 'fastapi'"),
         (["serve", "--clock", "slow"], 2, "'slow' is not one of 'frozen', 'real'"),
         (["serve", "--watch"], 2, "expected a scenario to --watch, found none"),
-        (["serve", "--control-token", "a b"], 2, "Error: option control_token=…: Expected"),
+        (
+            ["serve", "--control-token", "a b"],
+            2,
+            "Error: option control_token (--control-token): expected a token of visible ASCII chara",
+        ),
+        (
+            ["serve", "--api-key", ""],
+            2,
+            "Error: option api_keys (--api-key): expected keys of at least one character, found an",
+        ),
         (["serve", "--nothing"], 2, "No such option"),
         (["nothing"], 2, "No such command"),
     ],

@@ -56,7 +56,7 @@ def test_a_session_may_have_scenarios_and_options_of_its_own(chat):
         ),
         ({"observer": print}, TypeError, "option 'observer' is that of a whole server; give it to"),
         ({"sped": 1}, TypeError, "unknown option 'sped'; did you mean 'speed'?"),
-        ({"speed": 0}, ValueError, "option speed=0: Expected `float` > 0.0"),
+        ({"speed": 0}, ValueError, "option speed: expected a number above 0, found 0"),
     ],
 )
 def test_other_options_are_refused(options, error, message):

@@ -863,7 +863,7 @@ def test_a_bug_of_mockgpt_s_is_visible(monkeypatch, caplog):
 
 def test_a_token_that_no_header_can_hold_is_refused_without_being_told():
     for token in ("", "two words", "sésame", "line\n"):
-        with pytest.raises(ValueError, match="option control_token=…: Expected") as found:
+        with pytest.raises(ValueError, match="option control_token ") as found:
             MockGPT(control_token=token)
         assert "words" not in str(found.value)
 
