@@ -24,6 +24,11 @@ _DIGITS = 10_000  # characters of a number
 _TOLD = 100  # complaints
 _SHOWN = 60  # characters of a scalar that a message repeats
 _WORDS = {"null": "null", "bool": "true or false", "int": "an integer", "float": "a number"}
+_CLOSED = (
+    "quoted scalar",
+    "flow mapping",
+    "flow sequence",
+)  # by its own end; in the parser's words
 _HINTS = {  # by the ends of the parser's messages
     "mapping values are not allowed in this context": "; text with ': ' in it needs quotes",
     "that cannot start any token": "; indent with spaces, and quote text that begins so",
@@ -129,6 +134,7 @@ def read(text: str, file: str) -> Document:
         problem = (error.problem or "nothing that can be read").removeprefix("but ")
         found = problem[6:] if problem.startswith("found ") else f"an error: {problem}"
         hint = next((hint for end, hint in _HINTS.items() if problem.endswith(end)), "")
+        hint += _unended(error, text)
         document.complain((), f"expected YAML, found {found}{hint}", position)
     except yaml.reader.ReaderError as error:
         character = chr(error.character)
@@ -140,6 +146,18 @@ def read(text: str, file: str) -> Document:
             return msgspec.structs.replace(document, data=_value(node, (), document))
         document.complain((), "expected a mapping, found an empty file")
     raise ScenarioError(*document.complaints)
+
+
+def _unended(error: yaml.MarkedYAMLError, text: str) -> str:
+    """Return the end of a message about a quote or bracket that is not closed: where it begins."""
+    begin, end = error.context_mark, error.problem_mark
+    # Of other contexts, such as a block mapping, what is wrong is not that they go on.
+    if begin is None or end is None or not (error.context or "").endswith(_CLOSED):
+        return ""
+    where = f"; what begins in line {begin.line + 1}"
+    if end.index >= len(text) or (error.problem or "").startswith("found unexpected"):
+        return f"{where} has no end"
+    return f"{where} is still open there" if begin.line < end.line else ""
 
 
 def of_data(data: Any, file: str) -> Document:

@@ -4,12 +4,14 @@ from itertools import pairwise
 
 import openai
 import pytest
+import yaml
 
 from mockgpt import MockGPT
 from mockgpt.core.conditions import TextMatch, When
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.replies import Reply
 from mockgpt.core.scenario import Rule, Scenario
+from mockgpt.files import documents
 from mockgpt.files.documents import ScenarioError, convert, read
 from mockgpt.files.scenarios import load_scenarios, shipped
 from mockgpt.files.services import load_service
@@ -42,7 +44,9 @@ BROKEN = {
         "s.yaml:2:7: name: expected plain data, "
         "found the tag 'tag:yaml.org,2002:python/object:os.system'"
     ),
-    "mockgpt: 1\nname: 'a\n": ("s.yaml:3:1: expected YAML, found unexpected end of stream"),
+    "mockgpt: 1\nname: 'a\n": (
+        "s.yaml:3:1: expected YAML, found unexpected end of stream; what begins in line 2 has no end"
+    ),
     "mockgpt: 1\nname: a: b\n": (
         "s.yaml:2:8: expected YAML, found an error: mapping values are not allowed in this context; "
         "text with ': ' in it needs quotes"
@@ -163,6 +167,36 @@ def test_a_broken_scenario_names_the_place(text, message, service, tmp_path, mon
     with pytest.raises(ScenarioError) as caught:
         load_scenarios(["s.yaml"], service)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("loader", [yaml.SafeLoader, documents.Loader])
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("a: 'b\nc: d\n", "; what begins in line 1 has no end"),
+        ('a:\n- "b\n---\nc\n', "; what begins in line 2 has no end"),
+        ("a: {b: c\n\n\n# d\n", "; what begins in line 1 has no end"),
+        ("a: é\nb: [c", "; what begins in line 2 has no end"),
+        ("a:\n- [{b: c}\n", "; what begins in line 2 has no end"),
+        ("a: {b: [c\n", "; what begins in line 1 has no end"),
+        ("a: {b: c\nd: e\n", "; what begins in line 1 is still open there"),
+        ("a: [{b: c}\n  {d: e}]\n", "; what begins in line 1 is still open there"),
+        # What has an end, or begins in the same line.
+        ("a: {b: 'c' 'd'}\n", ""),
+        ("a: {b: c]\n", ""),
+        ("a: 'it's'\nb: c\n", ""),
+        ('a: "b\nc: "d"\n', ""),
+        ('a: "\\q"\n', ""),
+        ("a:\n  - b\n c: d\n", ""),
+    ],
+)
+def test_what_has_no_end_is_told_where_it_begins(text, end, loader, monkeypatch):
+    monkeypatch.setattr(documents, "Loader", loader)
+    with pytest.raises(ScenarioError) as caught:
+        read(text, "s.yaml")
+    told = str(caught.value)
+    assert told.endswith(end)
+    assert ("what begins" in told) is bool(end)
 
 
 def test_a_scenario_file_becomes_its_value(service, tmp_path):
