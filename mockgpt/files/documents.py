@@ -3,6 +3,7 @@
 Read with a safe loader's scanner and resolver; duplicate keys are refused, and a date is text.
 """
 
+from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ import msgspec
 import yaml
 from msgspec import UNSET, Struct
 
-from mockgpt.core.entry import Place, path_of
+from mockgpt.core.entry import Place, did_you_mean, path_of
 from mockgpt.files.typed import Violation, shown, violations
 
 Position = tuple[int, int]  # line and column, from 1
@@ -120,6 +121,19 @@ def read_file(name: str, kind: str) -> str:
     except UnicodeDecodeError as error:
         message = f"expected {kind} in UTF-8, found {error}"
         raise ScenarioError(Complaint(message, name)) from error
+
+
+def unknown_name(name: str, kind: str, known: Collection[str]) -> ScenarioError:
+    """Return what to raise for a name that is not shipped: a file beside, or what is close to it."""
+    paths = (f"{name}.yaml", f"{name}.yml", f"./{name}")
+    try:
+        beside = [path for path in paths if Path(path).is_file()]
+    except OSError:  # too long for a file's name
+        beside = []
+    hint = f"; did you mean '{beside[0]}'?" if beside else did_you_mean(name, known)
+    listed = "" if hint else f" ({', '.join(known)})"
+    message = f"expected {kind}{listed} or a path to a .yaml file, found '{name}'{hint}"
+    return ScenarioError(Complaint(message))
 
 
 def read(text: str, file: str) -> Document:

@@ -26,6 +26,7 @@ from mockgpt.files.documents import (
     of_data,
     read,
     read_file,
+    unknown_name,
 )
 from mockgpt.files.texts import Reading, with_texts
 
@@ -194,8 +195,7 @@ def _read(source: str, service: Service) -> tuple[Document, Scenario, list[str]]
     if is_shipped(source):
         known = shipped()
         if source not in known:
-            wanted = f"a shipped scenario ({', '.join(known)}) or a path to a .yaml file"
-            raise ScenarioError(Complaint(f"expected {wanted}, found '{source}'"))
+            raise unknown_name(source, "a shipped scenario", known)
         path = known[source]
     document = read(read_file(str(path), "a scenario file"), source)
     if isinstance(document.data, dict) and "mockgpt" not in document.data:

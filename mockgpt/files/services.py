@@ -14,7 +14,7 @@ from mockgpt.core.entry import Place, did_you_mean
 from mockgpt.core.errors import ANSWERED, PLACEHOLDERS, presets
 from mockgpt.core.patterns import regex_problems
 from mockgpt.core.service import Dialect, Endpoint, Rule, Service
-from mockgpt.files.documents import Complaint, ScenarioError, convert, read, read_file
+from mockgpt.files.documents import convert, read, read_file, unknown_name
 
 
 def load_service(name: str) -> Service:
@@ -33,8 +33,7 @@ def _shipped(name: str) -> Service:
     folder = Path(__file__).parents[1] / "services"
     known = sorted(path.stem for path in folder.iterdir())
     if name not in known:
-        wanted = f"a service's name ({', '.join(known)}) or a path to a .yaml file"
-        raise ScenarioError(Complaint(f"expected {wanted}, found '{name}'"))
+        raise unknown_name(name, "a service's name", known)
     return _loaded((folder / f"{name}.yaml").read_text("utf-8"), f"mockgpt/services/{name}.yaml")
 
 

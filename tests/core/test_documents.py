@@ -298,6 +298,34 @@ def test_an_unknown_name_lists_the_shipped_scenarios(service):
         load_scenarios(["nothing"], service)
 
 
+@pytest.mark.parametrize("name", ["", "a" * 5000, "a\0"])
+def test_a_name_that_no_file_can_have_is_an_unknown_one(name, service):
+    with pytest.raises(ScenarioError, match=r"expected a shipped scenario \(.*documentation"):
+        load_scenarios([name], service)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("overloadd", "overloaded"),
+        ("shop", "shop.yaml"),
+        ("till", "till.yml"),
+        ("plain", "./plain"),
+        ("tours", "tours.yaml"),  # what is there is nearer than what is shipped
+    ],
+)
+def test_an_unknown_name_may_mean_a_near_one_or_a_file(name, meant, service, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for file in ("shop.yaml", "shop.yml", "till.yml", "plain", "tours.yaml"):
+        (tmp_path / file).touch()
+    with pytest.raises(ScenarioError) as caught:
+        load_scenarios([name], service)
+    assert str(caught.value) == (
+        "expected a shipped scenario or a path to a .yaml file, "
+        f"found '{name}'; did you mean '{meant}'?"
+    )
+
+
 def test_aliases_of_aliases_have_an_end(service, tmp_path):
     ten = ", ".join(["*{0}"] * 10)
     lines = [f"{name}: &{name} [{ten.format(below)}]" for below, name in pairwise("abcdefgh")]
@@ -362,6 +390,18 @@ def test_a_missing_file_is_told(service):
 def test_an_unknown_service_lists_the_shipped_ones():
     with pytest.raises(ScenarioError, match=r"expected a service's name \(pgpt\) or a path"):
         load_service("nothing")
+
+
+def test_an_unknown_service_may_mean_a_near_one_or_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").touch()
+    for name, meant in (("pgtp", "pgpt"), ("mine", "mine.yaml")):
+        with pytest.raises(ScenarioError) as caught:
+            load_service(name)
+        assert str(caught.value) == (
+            "expected a service's name or a path to a .yaml file, "
+            f"found '{name}'; did you mean '{meant}'?"
+        )
 
 
 def test_a_missing_service_file_is_told():
