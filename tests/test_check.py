@@ -60,6 +60,44 @@ def test_warnings_fail_only_where_that_is_asked_for(check):
     assert check("inner/dubious.yml", MOCKGPT_STRICT="1")[0] == 0  # the server's
 
 
+def test_what_is_too_much_to_tell_is_counted(check, tmp_path):
+    (tmp_path / "many.yaml").write_text("mockgpt: 1\n" + "".join(f"k{i}: 1\n" for i in range(1300)))
+    rules = "".join(f"- {{reply: {{say: '{i}'}}}}\n" for i in range(300))
+    faults = "- {when: {stream: false}, reply: {say: a, faults: [{kind: no_done}]}}\n"
+    (tmp_path / "dubious.yaml").write_text(f"mockgpt: 1\nrules:\n{faults}{rules}")
+    code, printed = check("many.yaml", "dubious.yaml")
+    *_, errors, first, last = printed.splitlines()[:102]
+    assert code == 1
+    assert errors.startswith("many.yaml:101:1: k99: expected a known key, found 'k99'")
+    assert first == "many.yaml: … and 1,200 more"
+    assert last.startswith("dubious.yaml:3:")
+    assert printed.splitlines()[-2:] == [
+        "dubious.yaml: warning shadowed_rule: … and 200 more",
+        "2 files, 1,300 errors, 300 warnings",
+    ]
+
+
+def test_json_counts_what_is_too_much_to_tell(check, tmp_path):
+    rules = "- {reply: a}\n" * 300
+    (tmp_path / "dubious.yaml").write_text(f"mockgpt: 1\nrules:\n{rules}")
+    *told, last = json.loads(check("--json", "dubious.yaml")[1])
+    assert len(told) == 100
+    assert last == {
+        "message": "… and 199 more",
+        "file": "dubious.yaml",
+        "line": None,
+        "column": None,
+        "path": "",
+        "code": "shadowed_rule",
+        "more": 199,
+    }
+    _, printed = check("dubious.yaml", GITHUB_ACTIONS="1")
+    assert printed.splitlines()[100:] == [
+        "::warning file=dubious.yaml,title=shadowed_rule::… and 199 more",
+        "1 file, 0 errors, 299 warnings",
+    ]
+
+
 def test_json_is_for_programs(check):
     code, printed = check("--json", "inner")
     assert code == 1

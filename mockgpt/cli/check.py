@@ -41,14 +41,14 @@ def command(paths: tuple[str, ...], *, service: str, strict: bool, as_json: bool
         raise Unusable(str(error)) from error
     files = [file for path in paths for file in _files(path)]
     complaints = [complaint for file in files for complaint in complaints_of(file, imitated)]
-    errors = sum(not complaint.code for complaint in complaints)
+    errors = sum(one.more or 1 for one in complaints if not one.code)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(complaints), indent=2))
     else:
         written = _annotation if os.environ.get("GITHUB_ACTIONS") else str
         for complaint in complaints:
             click.echo(written(complaint))
-        warnings = len(complaints) - errors
+        warnings = sum(one.more or 1 for one in complaints if one.code)
         click.echo(
             f"{counted(len(files), 'file')}, {counted(errors, 'error')}, {counted(warnings, 'warning')}"
         )

@@ -3,17 +3,17 @@
 Read with a safe loader's scanner and resolver; duplicate keys are refused, and a date is text.
 """
 
+from collections import Counter
 from collections.abc import Collection
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import yaml
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from mockgpt.core.entry import Place, did_you_mean, path_of
-from mockgpt.files.typed import Violation, shown, violations
+from mockgpt.files.typed import shown, violations
 
 Position = tuple[int, int]  # line and column, from 1
 T = TypeVar("T")
@@ -44,7 +44,8 @@ except ImportError:  # PyYAML without libyaml: slower, the same
 class Complaint(Struct, frozen=True):
     """One thing to mend: what was expected and found, and where. Lines and columns are from 1.
 
-    A warning has a `code`, what keeps a file from being used has none.
+    A warning has a `code`, what keeps a file from being used has none. `more` are those of its
+    kind that are not told one by one.
     """
 
     message: str
@@ -53,6 +54,7 @@ class Complaint(Struct, frozen=True):
     column: int | None = None
     path: str = ""
     code: str = ""
+    more: int | UnsetType = UNSET
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}:{self.column}"
@@ -73,10 +75,10 @@ class ScenarioError(Exception):
         return "\n".join(map(str, self.errors))
 
 
-class Document(Struct, frozen=True):
+class Document(Struct):
     """A file's data, the positions of its values and of its keys, and what is wrong so far.
 
-    UNSET in the data stands for what is complained about already. What was not read from YAML has
+    `untold` is how many errors there are beside the complaints. UNSET in the data stands for what is complained about already. What was not read from YAML has
     no positions.
     """
 
@@ -85,6 +87,7 @@ class Document(Struct, frozen=True):
     values: dict[Place, Position]
     keys: dict[Place, Position]
     complaints: list[Complaint]
+    untold: int = 0
 
     def complain(
         self, place: Place, message: str, position: Position | None = None, *, code: str = ""
@@ -97,9 +100,22 @@ class Document(Struct, frozen=True):
         self.complaints.append(Complaint(message, self.file, line, column, path_of(place), code))
 
     def check(self) -> None:
-        """Raise ScenarioError for all that is wrong, in the order of the file, up to 100."""
-        if self.complaints:
-            raise ScenarioError(*sorted(self.complaints, key=_order)[:_TOLD])
+        """Raise ScenarioError for all that is wrong, in the order of the file.
+
+        Past 100, the others are counted: how many more there are of each kind.
+        """
+        if not self.complaints:
+            return
+        ordered = sorted(self.complaints, key=_order)
+        rest = Counter(one.code for one in ordered[_TOLD:])
+        rest.update({"": self.untold} if self.untold else {})
+        raise ScenarioError(
+            *ordered[:_TOLD],
+            *(
+                Complaint(f"… and {more:,} more", self.file, code=code, more=more)
+                for code, more in rest.items()
+            ),
+        )
 
 
 def _order(complaint: Complaint) -> Position:
@@ -274,16 +290,17 @@ def _position(there: yaml.Node | yaml.Event) -> Position:
 
 
 def convert(document: Document, kind: type[T]) -> T:
-    """Convert a document to a type. Raises ScenarioError for every place that does not fit, up to 100."""
+    """Convert a document to a type. Raises ScenarioError for every place that does not fit."""
     try:
         value = msgspec.convert(document.data, kind)
     except msgspec.ValidationError as error:
-        found = list(islice(violations(document.data, msgspec.inspect.type_info(kind)), _TOLD))
-        if not found and not document.complaints:  # what only msgspec knows
-            found = [Violation((), f"expected values that fit, found an error: {error}")]
-        for violation in found:
+        found = list(violations(document.data, msgspec.inspect.type_info(kind)))
+        for violation in found[:_TOLD]:
             place = violation.place
             position = document.keys.get(place) if violation.of_key else None
             document.complain(place, violation.message, position)
+        document.untold += len(found[_TOLD:])
+        if not document.complaints:  # what only msgspec knows
+            document.complain((), f"expected values that fit, found an error: {error}")
     document.check()
     return value

@@ -4,7 +4,8 @@ A walk of plain data beside msgspec's own description of the type, so a new key 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache, partial
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -13,6 +14,7 @@ from msgspec import inspect as types
 from mockgpt.core.entry import Place, did_you_mean
 
 _SHOWN = 60  # characters of a value that a message repeats
+_LOOKED_AT = 100  # unknown keys of a mapping
 _LISTS = (types.ListType, types.VarTupleType, types.FrozenSetType)
 _FITTING: dict[type, tuple[type, ...]] = {
     type(None): (types.NoneType,),
@@ -33,11 +35,19 @@ _NAMES = {
 
 
 class Violation(Struct, frozen=True):
-    """A place where data does not fit its type; `of_key`: it is the key there that does not."""
+    """A place where data does not fit its type; `of_key`: it is the key there that does not.
+
+    What is wrong is put into words when that is asked for: of very many, only some are told.
+    """
 
     place: Place
-    message: str
+    told: Callable[[], str]
     of_key: bool = False
+
+    @property
+    def message(self) -> str:
+        """What was expected and found, and the next step."""
+        return self.told()
 
 
 def violations(data: Any, info: types.Type, place: Place = ()) -> Iterator[Violation]:
@@ -56,9 +66,16 @@ def violations(data: Any, info: types.Type, place: Place = ()) -> Iterator[Viola
         case fitting:
             # No member, or one (for an integer perhaps a second, of floats) that has bounds.
             if not fitting or not _in_bounds(data, fitting[0][0]):
-                expected = _either([_words(*member) for member in fitting[:1] or members])
-                hint = _hint(data, [member for member, _ in fitting or members])
-                yield Violation(place, f"expected {expected}, found {shown(data)}{hint}")
+                yield Violation(place, partial(_unfit, data, fitting, members))
+
+
+_Described = list[tuple[types.Type, str]]
+
+
+def _unfit(data: Any, fitting: _Described, members: _Described) -> str:
+    expected = _either([_words(*member) for member in fitting[:1] or members])
+    hint = _hint(data, [member for member, _ in fitting or members])
+    return f"expected {expected}, found {shown(data)}{hint}"
 
 
 def shown(value: Any) -> str:
@@ -101,39 +118,58 @@ def _struct_violations(
     tag_field = structs[0].tag_field
     if len(structs) > 1:  # which of them it is, its tag says
         by_tag = {struct.tag: struct for struct in structs}
-        kinds = ", ".join(by_tag)
         if tag_field not in data:
-            yield Violation(place, f"expected the key '{tag_field}' (one of {kinds}), found none")
+            kinds = ", ".join(by_tag)
+            wanted = f"expected the key '{tag_field}' (one of {kinds}), found none"
+            yield Violation(place, partial(str, wanted))
             return
         tag = data[tag_field]
         if tag is UNSET:
             return
         if not isinstance(tag, str) or tag not in by_tag:
-            hint = did_you_mean(tag, by_tag) if isinstance(tag, str) else ""
-            yield Violation(
-                (*place, tag_field), f"expected one of {kinds}, found {shown(tag)}{hint}"
-            )
+            yield Violation((*place, tag_field), partial(_unknown_kind, tag, tuple(by_tag)))
             return
         structs = [by_tag[tag]]
     fields = {field.encode_name: field for field in structs[0].fields}
-    known = fields.keys() | ({tag_field} if tag_field else set())
-    missing = [name for name, field in fields.items() if field.required and name not in data]
+    known = frozenset(fields) | ({tag_field} if tag_field else set())
+    unknown = [key for key in data if key not in known]
     for key, value in data.items():
         if key in fields:
             yield from violations(value, fields[key].type, (*place, key))
         elif key not in known:
-            hint = did_you_mean(key, known)
-            missing = [name for name in missing if f"'{name}'" not in hint]  # this one was meant
-            hint = hint or f"; known are {', '.join(sorted(known))}"
-            message = f"expected a known key, found '{key}'{hint}"
-            yield Violation((*place, key), message, of_key=True)
-    for name in missing:
-        yield Violation(place, f"expected the key '{name}', found none")
+            yield Violation((*place, key), partial(_unknown_key, key, known), of_key=True)
+    for name, field in fields.items():
+        if field.required and name not in data and not _is_misspelt(name, unknown, known):
+            yield Violation(place, partial(str, f"expected the key '{name}', found none"))
+
+
+def _is_misspelt(name: str, unknown: list[str], known: frozenset[str]) -> bool:
+    """Tell whether a key stands there, but for a letter or two; a mapping of hundreds has none."""
+    return any(
+        len(key) <= _SHOWN and _means(key, name, known)  # so that no long ones are remembered
+        for key in unknown[:_LOOKED_AT]
+    )
+
+
+@lru_cache(maxsize=1024)  # of thousands of rules, many have the same
+def _means(key: str, name: str, known: frozenset[str]) -> bool:
+    return bool(did_you_mean(key, [name])) and f"'{name}'" in did_you_mean(key, known)
+
+
+def _unknown_key(key: str, known: Collection[str]) -> str:
+    hint = did_you_mean(key, known) or f"; known are {', '.join(sorted(known))}"
+    return f"expected a known key, found '{key}'{hint}"
+
+
+def _unknown_kind(tag: Any, kinds: Collection[str]) -> str:
+    hint = did_you_mean(tag, kinds) if isinstance(tag, str) else ""
+    return f"expected one of {', '.join(kinds)}, found {shown(tag)}{hint}"
 
 
 def _list_violations(data: list[Any], info: Any, place: Place) -> Iterator[Violation]:
     if not _has_size(data, info):
-        yield Violation(place, f"expected {_words(info, '')}, found {len(data)}")
+        wanted = f"expected {_words(info, '')}, found {len(data)}"
+        yield Violation(place, partial(str, wanted))
     for index, item in enumerate(data):
         yield from violations(item, info.item_type, (*place, index))
 

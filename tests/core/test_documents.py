@@ -5,6 +5,7 @@ from itertools import pairwise
 import openai
 import pytest
 import yaml
+from msgspec import UNSET
 
 from mockgpt import MockGPT
 from mockgpt.core.conditions import TextMatch, When
@@ -13,7 +14,7 @@ from mockgpt.core.replies import Reply
 from mockgpt.core.scenario import Rule, Scenario
 from mockgpt.files import documents
 from mockgpt.files.documents import ScenarioError, convert, read
-from mockgpt.files.scenarios import load_scenarios, shipped
+from mockgpt.files.scenarios import load_scenarios, load_sent, shipped
 from mockgpt.files.services import load_service
 
 BROKEN = {
@@ -360,11 +361,38 @@ def test_a_huge_number_is_refused(number, kind):
     assert str(caught.value) == f"s.yaml:1:7: seed: expected {kind}, found '{number[:60]}'"
 
 
-@pytest.mark.parametrize("text", ["a: 1\n" * 1000, "".join(f"k{i}: 1\n" for i in range(1000))])
-def test_of_many_mistakes_a_hundred_are_told(text):
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("a: 1\n" * 1000, "900"),
+        ("".join(f"k{i}: 1\n" for i in range(1000)), "900"),
+        ("a: 1\na: 2\n" + "".join(f"k{i}: 1\n" for i in range(1099)), "1,001"),
+        ("rules:\n" + "- replay: x\n" * 101, "1"),
+        ("rules:\n" + "- {}\n" * 300, "200"),
+        ("allow: [" + "x, " * 250 + "]\n", "150"),
+    ],
+)
+def test_of_many_mistakes_a_hundred_are_told_and_the_rest_counted(text, more):
     with pytest.raises(ScenarioError) as caught:
         convert(read(text, "s.yaml"), Scenario)
-    assert len(caught.value.errors) == 100
+    *told, last = caught.value.errors
+    assert len(told) == 100
+    assert [one.more for one in told] == [UNSET] * 100
+    assert str(last) == f"s.yaml: … and {more} more"
+    assert last.more == int(more.replace(",", ""))
+
+
+def test_a_hundred_mistakes_are_all_told():
+    with pytest.raises(ScenarioError) as caught:
+        convert(read("".join(f"k{i}: 1\n" for i in range(100)), "s.yaml"), Scenario)
+    assert [one.more for one in caught.value.errors] == [UNSET] * 100
+
+
+def test_mistakes_that_only_the_loader_sees_are_counted_too(service):
+    rules = [{"reply": {"error": "overload"}}] * 300
+    with pytest.raises(ScenarioError) as caught:
+        load_sent({"mockgpt": 1, "rules": rules}, service)
+    assert str(caught.value.errors[-1]) == "scenario: … and 200 more"
 
 
 @pytest.mark.parametrize("merge", ["<<: *{0}", "<<: [*{0}, *{0}]"])
