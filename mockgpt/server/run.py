@@ -67,13 +67,7 @@ class _Server:
     def look(self, now: float) -> None:
         """Let every connection look whether its client takes too long."""
         for connection in self.held:
-            try:
-                connection.look(now)
-            except Exception:  # the others' clients are to be looked after for ever
-                log.exception(
-                    "bug in mockgpt: connection %d cannot be looked at", connection.number
-                )
-                connection.abort()
+            connection.look(now)
 
     def close(self) -> None:
         """Let every connection answer what it is at, and nothing more."""
