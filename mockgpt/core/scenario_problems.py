@@ -1,11 +1,12 @@
 """What the types of the scenario language cannot refuse: ids, orders, files, what replies go with what."""
 
+import re
 from collections.abc import Iterator
 from itertools import count
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, to_builtins
 
-from mockgpt.core.conditions import condition_problems
+from mockgpt.core.conditions import When, condition_problems
 from mockgpt.core.entry import Place, Problem, did_you_mean, path_of
 from mockgpt.core.faults import fault_problems
 from mockgpt.core.pace import pace_problems
@@ -13,6 +14,8 @@ from mockgpt.core.replies import Reply, reply_of
 from mockgpt.core.reply_problems import reply_problems
 from mockgpt.core.scenario import Scenario, Step, due, entries_of, numbered, steps_of
 from mockgpt.core.service import Service
+
+_GROUP = re.compile(r"\(\?P<(\w+)>")
 
 
 def problems(scenario: Scenario, service: Service) -> Iterator[Problem]:
@@ -32,12 +35,32 @@ def problems(scenario: Scenario, service: Service) -> Iterator[Problem]:
     for index, rule in enumerate(scenario.rules):
         place: Place = ("rules", index)
         yield from _id_problems(rule.id, place, seen)
-        yield from condition_problems(rule.when, (*place, "when"))
+        wrong = [*condition_problems(rule.when, (*place, "when"))]
+        yield from wrong
+        captures = _captures(rule.when, wrong)
         if rule.reply == ():
             yield (*place, "reply"), "expected a reply for each call, found an empty list"
         for number, reply in enumerate(rule.replies):
             at = (*place, "reply", number) if isinstance(rule.reply, tuple) else (*place, "reply")
-            yield from reply_problems(reply, at, service, rule.when.capture_names)
+            yield from reply_problems(reply, at, service, captures)
+
+
+def names_meant(value: object) -> frozenset[str]:
+    """Return the names of groups in texts, also of those that are no regular expressions."""
+    match value:
+        case str():
+            return frozenset(filter(str.isidentifier, _GROUP.findall(value)))
+        case dict():
+            return frozenset[str]().union(*map(names_meant, value.values()))
+        case list() | tuple():
+            return frozenset[str]().union(*map(names_meant, value))
+        case _:
+            return frozenset()
+
+
+def _captures(when: When, wrong: list[Problem]) -> frozenset[str]:
+    """Return what conditions capture; of those that are wrong, what they were meant to."""
+    return when.capture_names | (names_meant(to_builtins(when)) if wrong else frozenset())
 
 
 def file_problems(scenario: Scenario) -> Iterator[Problem]:
@@ -95,12 +118,14 @@ def _step_problems(
         for number, one in enumerate(step.any_order):
             yield from _step_problems(one, (*place, "any_order", number), service, seen, inner=True)
         return
+    captures: frozenset[str] = frozenset()
     if step.expect is UNSET:
         yield place, "expected `expect` or `any_order`, found neither"
     else:
-        yield from condition_problems(step.expect, (*place, "expect"))
+        wrong = [*condition_problems(step.expect, (*place, "expect"))]
+        yield from wrong
+        captures = _captures(step.expect, wrong)
     if step.reply is UNSET:
         yield place, "expected the key 'reply', found none"
     else:
-        captures = () if step.expect is UNSET else step.expect.capture_names
         yield from reply_problems(reply_of(step.reply), (*place, "reply"), service, captures)

@@ -4,21 +4,18 @@ Read with a safe loader's scanner and resolver; duplicate keys are refused, and 
 """
 
 from collections import Counter
-from collections.abc import Collection
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import yaml
 from msgspec import UNSET, Struct, UnsetType
 
-from mockgpt.core.entry import Place, did_you_mean, path_of
-from mockgpt.files.typed import shown, violations
+from mockgpt.core.entry import Place, path_of
+from mockgpt.files.typed import Violation, shown, violations
 
 Position = tuple[int, int]  # line and column, from 1
 T = TypeVar("T")
 
-_LARGEST = 16 * 2**20  # bytes
 _DEEPEST = 50  # levels of nesting; an alias to its own parent has no end
 _MOST = 300_000  # values; aliases of aliases multiply
 _DIGITS = 10_000  # characters of a number
@@ -120,36 +117,6 @@ class Document(Struct):
 
 def _order(complaint: Complaint) -> Position:
     return complaint.line or 0, complaint.column or 0
-
-
-def read_file(name: str, kind: str) -> str:
-    """Return the text of a file. Raises ScenarioError for one that cannot be read, or is too large."""
-    try:
-        with Path(name).open("rb") as file:
-            data = file.read(_LARGEST + 1)  # /dev/zero has no end
-        if len(data) > _LARGEST:
-            message = f"expected {kind} of up to {_LARGEST:,} bytes, found more; make several of it"
-            raise ScenarioError(Complaint(message, name))
-        return data.decode().replace("\r\n", "\n").replace("\r", "\n")
-    except OSError as error:
-        message = f"expected {kind}, found none ({error.strerror})"
-        raise ScenarioError(Complaint(message, name)) from error
-    except UnicodeDecodeError as error:
-        message = f"expected {kind} in UTF-8, found {error}"
-        raise ScenarioError(Complaint(message, name)) from error
-
-
-def unknown_name(name: str, kind: str, known: Collection[str]) -> ScenarioError:
-    """Return what to raise for a name that is not shipped: a file beside, or what is close to it."""
-    paths = (f"{name}.yaml", f"{name}.yml", f"./{name}")
-    try:
-        beside = [path for path in paths if Path(path).is_file()]
-    except OSError:  # too long for a file's name
-        beside = []
-    hint = f"; did you mean '{beside[0]}'?" if beside else did_you_mean(name, known)
-    listed = "" if hint else f" ({', '.join(known)})"
-    message = f"expected {kind}{listed} or a path to a .yaml file, found '{name}'{hint}"
-    return ScenarioError(Complaint(message))
 
 
 def read(text: str, file: str) -> Document:
@@ -291,8 +258,16 @@ def _position(there: yaml.Node | yaml.Event) -> Position:
 
 def convert(document: Document, kind: type[T]) -> T:
     """Convert a document to a type. Raises ScenarioError for every place that does not fit."""
+    value, _ = fit(document, kind)
+    document.check()
+    assert value is not None, "what does not fit is complained about"
+    return value
+
+
+def fit(document: Document, kind: type[T]) -> tuple[T | None, list[Violation]]:
+    """Convert a document, or complain of every place that does not fit, and return them."""
     try:
-        value = msgspec.convert(document.data, kind)
+        return msgspec.convert(document.data, kind), []
     except msgspec.ValidationError as error:
         found = list(violations(document.data, msgspec.inspect.type_info(kind)))
         for violation in found[:_TOLD]:
@@ -302,5 +277,4 @@ def convert(document: Document, kind: type[T]) -> T:
         document.untold += len(found[_TOLD:])
         if not document.complaints:  # what only msgspec knows
             document.complain((), f"expected values that fit, found an error: {error}")
-    document.check()
-    return value
+        return None, found

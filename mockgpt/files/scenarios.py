@@ -12,7 +12,7 @@ from msgspec import NODEFAULT, UNSET, Struct
 from msgspec.structs import fields, replace
 
 from mockgpt.core.counting import counted
-from mockgpt.core.entry import Place, path_of
+from mockgpt.core.entry import Place, Problem, path_of
 from mockgpt.core.limits import Limits
 from mockgpt.core.replies import Defaults
 from mockgpt.core.scenario import Loaded, Scenario, entries_of, numbered
@@ -22,12 +22,11 @@ from mockgpt.files.documents import (
     Complaint,
     Document,
     ScenarioError,
-    convert,
     of_data,
     read,
-    read_file,
-    unknown_name,
 )
+from mockgpt.files.mending import Fitting, fitting
+from mockgpt.files.named import read_file, unknown_name
 from mockgpt.files.texts import Reading, with_texts
 
 # In a wheel scenarios stand inside the package, in a checkout beside it.
@@ -70,10 +69,11 @@ def load_sent(sent: dict[str, Any] | str, service: Service, *, seed: int | None 
     """
     name = "scenario"
     document = read(sent, name) if isinstance(sent, str) else of_data(sent, name)
-    scenario = convert(document, Scenario)
-    for place, message in (*file_problems(scenario), *problems(scenario, service)):
+    fit = fitting(document)
+    scenario = fit.scenario
+    for place, message in file_problems(scenario):
         document.complain(place, message)
-    document.check()
+    _judge(document, fit, problems(scenario, service))
     return _merged([Placed(name, scenario, _places(document, scenario))], service, seed)
 
 
@@ -211,12 +211,18 @@ def spelt(data: dict[str, Any], service: Service, line: str) -> Scenario:
 
 
 def _converted(document: Document, service: Service, reading: Reading) -> Scenario:
-    scenario = convert(document, Scenario)
-    complete = with_texts(scenario, reading)
-    for place, message in (*problems(scenario, service), *reading.problems):
-        document.complain(place, message)
-    document.check()
+    fit = fitting(document)
+    complete = with_texts(fit.scenario, reading)
+    _judge(document, fit, (*problems(fit.scenario, service), *reading.problems))
     return complete
+
+
+def _judge(document: Document, fit: Fitting, found: Iterable[Problem]) -> None:
+    """Raise ScenarioError for what is wrong with a document, or with what of it fits."""
+    for place, message in found:
+        if not fit.is_doubtful(place, message):
+            document.complain(place, message)
+    document.check()
 
 
 def plain(value: Any) -> Any:

@@ -14,7 +14,8 @@ from mockgpt.core.entry import Place, did_you_mean
 from mockgpt.core.errors import ANSWERED, PLACEHOLDERS, presets
 from mockgpt.core.patterns import regex_problems
 from mockgpt.core.service import Dialect, Endpoint, Rule, Service
-from mockgpt.files.documents import convert, read, read_file, unknown_name
+from mockgpt.files.documents import convert, read
+from mockgpt.files.named import read_file, unknown_name
 
 
 def load_service(name: str) -> Service:

@@ -4,13 +4,14 @@ A file of `broken/` begins with the lines that are expected, in the order of the
 schema accepts what the loader refuses, the file says so, and why.
 """
 
+import re
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from mockgpt.files.documents import ScenarioError, read
-from mockgpt.files.scenarios import load_scenarios, shipped
+from mockgpt.files.scenarios import load_scenarios, shipped, spelt
 from mockgpt.files.schema import scenario_schema
 from mockgpt.files.services import load_service
 
@@ -42,6 +43,66 @@ def test_every_error_of_a_file_is_told(path):
     lines = [str(error).removeprefix(f"{path}:") for error in caught.value.errors]
     assert lines == said(path.read_text("utf-8"), "expects")
     assert str(caught.value).splitlines() == [f"{path}:{line}" for line in lines]
+
+
+TYPO = {"when": {"usr": "x"}, "reply": "a"}
+UNKNOWN = {"reply": {"error": "overload"}}
+
+
+def told(data):
+    """Return the errors of a scenario's data, as paths and messages."""
+    with pytest.raises(ScenarioError) as caught:
+        spelt(data, load_service("pgpt"), "line")
+    return sorted((error.path, error.message) for error in caught.value.errors)
+
+
+def with_rule(data, rule):
+    return {**data, "rules": [*data.get("rules", []), rule]}
+
+
+def with_typo(value):
+    """Return data with a key that is not known in each rule, step, condition and reply."""
+    match value:
+        case dict() if value.keys() & {"when", "expect", "reply", "any_order"}:
+            beside = {key: with_typo(one) for key, one in value.items() if key in ENTRIES}
+            return {**value, **beside, "qqq": 1}
+        case dict():
+            return {**value, "qqq": 1}
+        case list():
+            return [with_typo(one) for one in value]
+        case _:
+            return value
+
+
+ENTRIES = {"rules", "script", "when", "expect", "reply", "any_order", "attempts"}
+# Where a key that is not known leaves open whether what is missing was meant by it.
+MISSING = re.compile(r"found (none|none of them|neither|it alone)$|^expected ids of steps, ")
+
+
+def judged():
+    """Yield the files of the corpus that are mappings of YAML, with their data."""
+    for path in BROKEN:
+        data = data_of(path.read_text("utf-8"))
+        if isinstance(data, dict) and "mockgpt" in data and isinstance(data.get("rules", []), list):
+            yield pytest.param(data, id=path.stem)
+
+
+@pytest.mark.parametrize("data", [*judged()])
+def test_no_error_hides_one_of_another_kind_elsewhere(data):
+    alone = told(with_rule(data, {"reply": "a"}))
+    for rule in (TYPO, UNKNOWN):
+        place = f"rules[{len(data.get('rules', []))}]"
+        ((path, message),) = told({"rules": [rule]})
+        beside = (path.replace("rules[0]", place), message)
+        assert told(with_rule(data, rule)) == sorted([*alone, beside])
+
+
+@pytest.mark.parametrize("data", [*judged()])
+def test_no_error_hides_one_of_another_kind_beside_it(data):
+    mistyped = {key: with_typo(one) if key in ENTRIES else one for key, one in data.items()}
+    beside = told(mistyped)
+    assert all(error in beside for error in told(data) if not MISSING.search(error[1]))
+    assert all(error in told(data) or "'qqq'" in error[1] for error in beside)
 
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)

@@ -13,8 +13,9 @@ from msgspec import inspect as types
 
 from mockgpt.core.scenario import Scenario
 from mockgpt.core.service import Service
-from mockgpt.files.documents import read
-from mockgpt.files.scenarios import shipped
+from mockgpt.files.documents import ScenarioError, read
+from mockgpt.files.scenarios import shipped, spelt
+from mockgpt.files.services import load_service
 from mockgpt.files.typed import violations
 
 ROOT = Path(__file__).parents[2]
@@ -154,21 +155,53 @@ def test_the_walk_and_the_converter_agree_on_each_key(kind):
                 assert bool(found) is bool(refusal_of({"it": value}, one)), told
 
 
+def changed(draw, data):
+    """Return a copy of data with one or two changes."""
+    data = deepcopy(data)
+    for _ in range(draw(st.integers(1, 2))):
+        where = draw(st.sampled_from(list(places(data))))
+        value = draw(VALUES)
+        if isinstance(where, list):
+            where[draw(st.integers(0, len(where))) :] = [value]
+        elif where and draw(st.booleans()):
+            where[draw(st.sampled_from(list(where)))] = value
+        else:
+            where[draw(KEYS)] = value
+    return data
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_the_walk_and_the_converter_agree_on_whole_files(draw):
     kind, seed = draw.draw(st.sampled_from(SEEDS))
-    data = deepcopy(seed)
-    for _ in range(draw.draw(st.integers(1, 2))):
-        where = draw.draw(st.sampled_from(list(places(data))))
-        value = draw.draw(VALUES)
-        if isinstance(where, list):
-            where[draw.draw(st.integers(0, len(where))) :] = [value]
-        elif where and draw.draw(st.booleans()):
-            where[draw.draw(st.sampled_from(list(where)))] = value
-        else:
-            where[draw.draw(KEYS)] = value
+    data = changed(draw.draw, seed)
     found = list(violations(data, types.type_info(kind)))
     refusal = refusal_of(data, kind)
     # An integer of 400 digits is no float; that alone is left to the converter.
     assert bool(found) is bool(refusal) or "out of range" in refusal
+
+
+def errors_of(data):
+    try:
+        spelt(data, load_service("pgpt"), "line")
+    except ScenarioError as error:
+        return {(one.path, one.message) for one in error.errors}
+    return set()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_what_does_not_convert_leaves_the_rest_to_be_judged(draw):
+    data = changed(draw.draw, draw.draw(st.sampled_from(SEEDS[:-1]))[1])
+    if not isinstance(data, dict) or not isinstance(data.get("rules", []), list):
+        assert errors_of(data)
+        return
+    more = {"reply": "a", "whne": {}}
+    found = errors_of({**data, "rules": [*data.get("rules", []), more]})
+    place = f"rules[{len(data.get('rules', []))}].whne"
+    told = "expected a known key, found 'whne'; did you mean 'when'?"
+    # What only msgspec knows is told where nothing else is, and by itself.
+    assert found - {(place, told)} == {
+        one for one in errors_of(data) if "out of range" not in one[1]
+    }
+    assert (place, told) in found
