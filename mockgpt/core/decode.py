@@ -166,7 +166,7 @@ def _wrong_kind(model: Model, endpoint: Endpoint, service: Service) -> ApiError:
         "kind": {"chat": "a chat", "embeddings": "an embeddings"}[model.kind],
         "path": f"{route}/{endpoint.paths[0]}",
         "other_path": f"{route}/{other.paths[0]}",
-        "operation": endpoint.name,
+        "operation": endpoint.operation or endpoint.name,
         "model": model.answers_as,
         "allowed": _allowed(endpoint, service),
     }

@@ -47,9 +47,10 @@ ANSWERED = frozenset(
         *("pattern_mismatch", "planned_endpoint", "rate_limit_requests"),
         *("rate_limit_tokens", "replies_used_up", "request_timeout", "script_over"),
         *("session_closed", "template_failed", "tokens_beyond_limit", "too_long"),
-        *("too_many_concurrent", "too_short", "trailing_slash", "unexpected_property"),
-        *("unknown_url", "unrecognized_argument", "unsupported_content_type"),
-        *("unsupported_endpoint", "wrong_form", "wrong_model_kind", "wrong_type"),
+        *("too_many_concurrent", "too_many_inputs", "too_short", "trailing_slash"),
+        *("unexpected_property", "unknown_url", "unrecognized_argument"),
+        *("unsupported_content_type", "unsupported_endpoint", "wrong_form"),
+        *("wrong_model_kind", "wrong_type"),
     }
 )
 PLACEHOLDERS = frozenset(

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from mockgpt.core.errors import ApiError, shown
-from mockgpt.core.service import Exemption, Rule
+from mockgpt.core.service import Dialect, Exemption, Rule
 
 Path = tuple[str | int, ...]
 Check = Callable[[Any, Rule, list[ApiError], Path], None]  # adds what it finds
@@ -64,12 +64,16 @@ def unknown(value: object, rule: Rule, found: list[Path], path: Path) -> None:
 def _check(value: Any, rule: Rule, found: list[ApiError], path: Path) -> None:
     """Add what is wrong with a value that is there; a rule's own `error` stands for it all.
 
-    Not in FastAPI's dialect, which knows violations alone.
+    Not in FastAPI's dialect, which knows violations alone, nor where Azure has words of its own.
     """
     before = len(found)
     _CHECKS[rule.type](value, rule, found, path)
     if rule.error and len(found) > before:
-        found[before:] = [ApiError(rule.error, {}, path, instead={"fastapi": found[before]})]
+        violation = found[before]
+        instead: dict[Dialect, ApiError] = {"fastapi": violation}
+        if violation.name == "too_long" and rule.type == "texts":
+            instead["azure"] = ApiError("too_many_inputs", violation.values)
+        found[before:] = [ApiError(rule.error, {}, path, instead=instead)]
 
 
 def _exempt(value: dict[str, Any], exemption: Exemption | None) -> bool:

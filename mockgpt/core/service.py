@@ -89,6 +89,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, eq
     unsupported: dict[str, Any] = {}  # parameter -> the value that changes nothing
     context_error: str = ""
     summary: str = ""  # as Azure's rate limits name the operation
+    operation: str = ""  # as Azure's OperationNotSupported does; else by the endpoint's name
     headers: dict[str, str] = {}
     stream_headers: dict[str, str] = {}
 

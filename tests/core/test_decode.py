@@ -300,6 +300,43 @@ def test_fastapi_lists_every_violation_in_the_order_of_the_parameters(
     )
 
 
+OTHER_MODEL = (
+    "The {} operation does not work with the specified model, {}. Please choose different model and "
+    "try again. You can learn more about which models can be used with each operation here: "
+    "https://go.microsoft.com/fwlink/?linkid=2197993."
+)
+TOO_MANY = (
+    "Too many inputs. The max number of inputs is 2048.  We hope to increase the number of inputs "
+    "per request soon. Please contact us through an Azure support request at: "
+    "https://go.microsoft.com/fwlink/?linkid=2213926 for further questions."
+)
+ADA = "text-embedding-ada-002"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body", "words"),
+    [
+        ("chat", chat(model="silu"), OTHER_MODEL.format("chatCompletion", ADA)),
+        (
+            "completions",
+            {"model": "silu", "prompt": "a"},
+            OTHER_MODEL.format("completion", ADA),
+        ),
+        (
+            "embeddings",
+            {"model": "gpt-3.5-turbo", "input": "a"},
+            OTHER_MODEL.format("embeddings", "gpt-35-turbo"),
+        ),
+        ("embeddings", embedding(["a"] * 2049), TOO_MANY),
+        ("embeddings", embedding([]), INPUT),
+        ("embeddings", embedding(["a"] * 2049 + [""]), INPUT),
+    ],
+)
+def test_azure_refuses_in_these_words(endpoint, body, words):
+    told = render(decoded(body, endpoint), SERVICE, "azure")
+    assert (told.status, told.message) == (400, words)
+
+
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
