@@ -1,7 +1,9 @@
 """A body's JSON, or the error of one that is none."""
 
 import json
+import re
 from functools import lru_cache
+from math import isinf
 
 import msgspec
 
@@ -9,7 +11,9 @@ from mockgpt.core.errors import ApiError, shown
 from mockgpt.core.redaction import beginning
 from mockgpt.core.requests import Body
 
-_REPEATED = 1_000  # bytes of a malformed body that FastAPI's answer repeats
+_REPEATED = 1_000  # characters of a malformed body that FastAPI's answer repeats
+_BYTE = re.compile(r"\(byte ([0-9]+)\)")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|(-?[0-9][0-9.eE+-]*)', re.DOTALL)  # a string, a number
 
 
 def parsed(body: bytes, content_type: str | None) -> Body | ApiError:
@@ -36,18 +40,40 @@ def _printable(text: str) -> str:
 
 
 def _malformed(body: bytes, error: Exception) -> ApiError:
-    """Name the place as Python's own parser does: FastAPI's answer repeats it."""
+    """Name the place in the words of Python's own parser: FastAPI's answer repeats them.
+
+    What that parser lets pass, and what it does not name the place of, it did not expect here.
+    """
     if not body:
         return ApiError("missing_body")
-    values = {"msg": str(error), "pos": 0, "lineno": 1, "colno": 1}
-    place: tuple[int, ...] = ()
+    text = body.decode("utf-8", "replace")
+    found = json.JSONDecodeError("Expecting value", text, _place(body, text, error))
     try:
         json.loads(body)
-    except json.JSONDecodeError as found:
-        values = {"msg": found.msg, "pos": found.pos, "lineno": found.lineno, "colno": found.colno}
-        error, place = found, (found.pos,)
-    except (ValueError, RecursionError) as found:  # not UTF-8, or a number of 5,000 digits
-        values["msg"] = str(found)
-        error = found
-    doc = beginning(body[: 2 * _REPEATED].decode("utf-8", "replace"), _REPEATED)
-    return ApiError("malformed_json", {**values, "doc": doc, "reason": str(error)}, place)
+    except json.JSONDecodeError as told:
+        found = told
+    except UnicodeDecodeError as told:
+        place = len(body[: told.start].decode("utf-8", "replace"))
+        found = json.JSONDecodeError(found.msg, text, place)
+    except (ValueError, RecursionError):  # a number of 5,000 digits
+        pass
+    values = {
+        "msg": found.msg,
+        "doc": beginning(text, _REPEATED),
+        "pos": found.pos,
+        "lineno": found.lineno,
+        "colno": found.colno,
+        "reason": str(found),
+    }
+    return ApiError("malformed_json", values, (found.pos,))
+
+
+def _place(body: bytes, text: str, error: Exception) -> int:
+    """Return at which character msgspec ended: it names a byte, or else the end or a number."""
+    if named := _BYTE.search(str(error)):
+        place = len(body[: int(named[1])].decode("utf-8", "replace"))
+        return place - (text[place - 1 : place] == "-")  # of -Infinity
+    if not isinstance(error, msgspec.ValidationError):
+        return 0 if isinstance(error, RecursionError) else len(text)
+    numbers = (found for found in _TOKEN.finditer(text) if found[1])
+    return next((found.start() for found in numbers if isinf(float(found[1]))), 0)

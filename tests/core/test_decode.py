@@ -30,6 +30,7 @@ def embedding(value, **more):
     return {"model": "text-embedding-ada-002", "input": value, **more}
 
 
+EXPECTING = "Expecting value: line"
 INPUT = (
     "'$.input' is invalid. Please check the API reference: "
     "https://platform.openai.com/docs/api-reference."
@@ -507,19 +508,29 @@ def test_other_content_types_are_named(content_type):
 @pytest.mark.parametrize(
     ("body", "place"),
     [
-        (b" ", "Expecting value: line 1 column 2 (char 1)"),
-        (b'{"a": }', "Expecting value: line 1 column 7 (char 6)"),
-        (b'{"a": NaN}', "JSON is malformed"),
-        (b'{"a": "\\ud800"}', "Input data was truncated"),
-        (b'"\xff"', "codec can't decode byte 0xff"),
-        (b"[" * 100_000, "maximum recursion depth exceeded"),
-        (b'{"a": ' + b"1" * 5000 + b"}", "4300"),
+        (b" ", f"{EXPECTING} 1 column 2 (char 1)"),
+        (b'{"a": }', f"{EXPECTING} 1 column 7 (char 6)"),
+        (b'{"a": NaN}', f"{EXPECTING} 1 column 7 (char 6)"),
+        (b'{"a": 1,\n "b": -Infinity}', f"{EXPECTING} 2 column 7 (char 15)"),
+        ('{"中": NaN}'.encode(), f"{EXPECTING} 1 column 7 (char 6)"),
+        (b'{"1e999": 1.5, "a": 1e999}', f"{EXPECTING} 1 column 21 (char 20)"),
+        (b'{"a": ' + b"1" * 5000 + b"}", f"{EXPECTING} 1 column 7 (char 6)"),
+        (b'{"a": "\\ud800"}', f"{EXPECTING} 1 column 16 (char 15)"),
+        ('{"中": "'.encode() + b"\xff", f"{EXPECTING} 1 column 8 (char 7)"),
+        ('{"a": "中'.encode()[:-1], f"{EXPECTING} 1 column 8 (char 7)"),
+        (b'{"a": "b', "Unterminated string starting at: line 1 column 7 (char 6)"),
+        (b'{"a": 1} x', "Extra data: line 1 column 10 (char 9)"),
+        (b"\xef\xbb\xbf{}", f"{EXPECTING} 1 column 1 (char 0)"),
+        (b"[" * 100_000, f"{EXPECTING} 1 column 1 (char 0)"),
     ],
 )
 def test_malformed_json_names_the_place(body, place):
     (error,) = decoded(body)
     assert error.name == "malformed_json"
-    assert place in render((error,), SERVICE, "fastapi").message
+    (item,) = json.loads(render((error,), SERVICE, "fastapi").body)["detail"]
+    position = int(place.rpartition("char ")[2].rstrip(")"))
+    assert (item["msg"], item["loc"], item["ctx"]["pos"]) == (place, ["body", position], position)
+    assert place.startswith(f"{item['ctx']['msg']}: line {item['ctx']['lineno']} column")
 
 
 def test_no_body_at_all_is_told():
