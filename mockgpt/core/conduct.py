@@ -21,7 +21,7 @@ _BURST, _BURST_SECONDS = 5, 1.0  # attempts within so short a time
 _JITTER = 0.02  # the share by which waits must differ to be no constants
 _WAITS = 3  # that look alike before they are called constant
 _STALL = 1.0  # seconds of silence within a stall
-_CALLS = 5  # that a connection should have been used for again
+_IN_TURN = 5  # requests that a connection should have been used for again
 
 
 class Shown(Struct, frozen=True):
@@ -147,7 +147,7 @@ def _changed(before: Exchange, after: Exchange) -> list[str]:
 
 
 def _connections(exchanges: Sequence[Exchange]) -> Iterator[Shown]:
-    """Yield a finding where each of many calls in turn came on a connection of its own."""
+    """Yield a finding where each of many requests in turn came on a connection of its own."""
     whole = [e for e in exchanges if e.sent is not None and e.sent.ending == "complete"]
     in_turn = [
         after
@@ -155,10 +155,10 @@ def _connections(exchanges: Sequence[Exchange]) -> Iterator[Shown]:
         if after.elapsed >= before.ended and after.connection
     ]
     fresh = {exchange.connection for exchange in in_turn}
-    if len(in_turn) >= _CALLS and len(fresh) == len(in_turn):
+    if len(in_turn) >= _IN_TURN and len(fresh) == len(in_turn):
         message = (
-            f"{len(in_turn) + 1} calls in turn came on as many connections; keep one client and its "
-            "connection pool for all calls"
+            f"{len(in_turn)} requests that came after another's answer came on as many connections; "
+            "keep one client and its connection pool for all of them"
         )
         yield Shown("connection_not_reused", message, tuple(in_turn))
 

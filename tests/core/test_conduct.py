@@ -163,3 +163,13 @@ def test_every_code_has_a_case_or_is_no_conduct():
 )
 def test_retry_after(headers, seconds):
     assert Sent(status=429, told=headers).retry_after == seconds
+
+
+def test_attempts_on_connections_of_their_own_are_requests_and_not_calls():
+    attempts = [asked(2.0**n, 503, connection=n + 1) for n in range(6)]
+    (found,) = [s for s in conduct(attempts, WINDOW) if s.code == "connection_not_reused"]
+    assert found.message == (
+        "5 requests that came after another's answer came on as many connections; keep one client and "
+        "its connection pool for all of them"
+    )
+    assert found.exchanges == tuple(attempts[1:])
