@@ -20,6 +20,8 @@ _SCRIPTS = (
     ("ar_AA", "[\u0600-\u06ff]+"),
     ("he_IL", "[\u0590-\u05ff]+"),
     ("th_TH", "[\u0e00-\u0e7f]+"),
+    ("hy_AM", "[\u0531-\u0587]+"),
+    ("bn_BD", "[\u0980-\u09ff]+"),
 )
 _LATIN = "[A-Za-z\u00c0-\u024f]+"
 _KANA_WEIGHT = 2  # Japanese mixes kana with Han characters; any Chinese text has no kana

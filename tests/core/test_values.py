@@ -63,6 +63,8 @@ def test_between_reaches_both_ends():
         ("مرحبا بالعالم", "ar_AA"),
         ("שלום עולם", "he_IL"),
         ("สวัสดีชาวโลก", "th_TH"),
+        ("Բարև, աշխարհ։", "hy_AM"),
+        ("ওহে বিশ্ব!", "bn_BD"),
     ],
 )
 def test_an_answer_is_in_the_script_of_its_prompt(text, locale):
