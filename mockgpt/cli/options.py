@@ -162,7 +162,7 @@ _OF_SERVERS = (
         "--on-miss",
         type=click.Choice(["error", "filler"]),
         default=None,
-        help="What no rule answers.  [default: error with a scenario, else filler]",
+        help="What no rule answers.  [default: error with rules or a script, else filler]",
     ),
     option(
         "--speed",
