@@ -9,7 +9,9 @@ from collections import OrderedDict
 
 from msgspec import Struct
 
+from mockgpt.core.draws import draw
 from mockgpt.core.exchange import Sent, retryable
+from mockgpt.core.requests import Request
 
 _REMEMBERED = 65_536  # distinct requests whose repetitions are told apart
 _OPEN = 10_000  # calls that wait for a further attempt
@@ -23,8 +25,22 @@ class Attempt(Struct, frozen=True):
     attempt: int
 
 
+class Wanted(Struct, frozen=True):
+    """What a request wants, by which one with other parameters is known: the key, the texts."""
+
+    key: str
+    request: Request
+
+    def digest(self) -> bytes:
+        """Return what is equal where the same is wanted."""
+        kind = str(self.request.__struct_config__.tag)
+        return draw(0, self.key, kind, *map(str, self.request.texts), size=16)
+
+
 class _Call(Struct, eq=False):
     latest: Attempt
+    wanted: Wanted | None = None  # until an attempt fails, and then
+    digest: bytes = b""  # in short, since many may wait
     failed_at: float | None = None  # when its last attempt ended in a way that clients try again
 
 
@@ -54,14 +70,19 @@ class Calls:
             OrderedDict()
         )  # parallel ones ask for the same
 
-    def further(self, body: bytes, retry_count: int, at: float) -> Attempt | None:
+    def further(
+        self, body: bytes, retry_count: int, at: float, wanted: Wanted | None = None
+    ) -> Attempt | None:
         """Return the next attempt of an open call that a request continues, if it does.
 
         `body` identifies what was asked. A client that counts its retries says so; for others an
         equal body within the window of a failed attempt is one (design, "Calls and attempts"). Of
         several calls it is the one with as many attempts as counted, then the one that failed first.
+        A counted retry with another body continues a call by what is `wanted`.
         """
         waiting = self._open.get(body)
+        if waiting is None and retry_count > 0 and wanted is not None:
+            waiting = self._moved(body, retry_count, at, wanted)
         if waiting is None:
             return None
         calls = [
@@ -78,21 +99,51 @@ class Calls:
         call.failed_at = None
         return call.latest
 
+    def _moved(
+        self, body: bytes, retry_count: int, at: float, wanted: Wanted
+    ) -> list[_Call] | None:
+        """Open under this body the failed call that its retry must mean, if there is just one.
+
+        The same must be wanted: the first attempt of another call may have met a limit, or no
+        server, and its retry must not take what a call that waits beside it is to be told.
+        """
+        digest = wanted.digest()
+        found = [
+            (before, call)
+            for before, calls in self._open.items()
+            for call in calls
+            if call.digest == digest
+            and call.latest.attempt == retry_count
+            and call.failed_at is not None
+            and at - call.failed_at < self._window
+        ]
+        if len(found) != 1:
+            return None
+        ((before, call),) = found
+        self._close(before, call)
+        self._open[body] = [call]
+        return self._open[body]
+
+    def _close(self, body: bytes, call: _Call) -> None:
+        self._open[body].remove(call)
+        if not self._open[body]:
+            del self._open[body]
+
     def counted(self, rule: str) -> int:
         """Return how many calls of a rule there were."""
         return self._counts.get(rule, 0)
 
-    def begin(self, body: bytes, rule: str) -> Attempt:
+    def begin(self, body: bytes, rule: str, wanted: Wanted | None = None) -> Attempt:
         """Begin a new call of a rule."""
         number = self.counted(rule) + 1
         self._counts[rule] = number
         attempt = Attempt(rule, number, 1)
         before = self._open.get(body)
         if before is None:
-            self._open[body] = [_Call(attempt)]
+            self._open[body] = [_Call(attempt, wanted)]
         else:  # what failed is too old to be continued
             running = [call for call in before if call.failed_at is None]
-            self._open[body] = [*running, _Call(attempt)]
+            self._open[body] = [*running, _Call(attempt, wanted)]
             self._open.move_to_end(body)
         if len(self._open) > _OPEN:
             self._open.popitem(last=False)
@@ -100,18 +151,17 @@ class Calls:
 
     def ended(self, body: bytes, attempt: Attempt, sent: Sent | None, at: float) -> None:
         """Note how an attempt ended: a call that has its answer is over."""
-        calls = self._open.get(body, [])
-        for call in calls:
+        for call in self._open.get(body, []):
             if call.latest == attempt:
                 break
         else:
             return
         if sent is None or sent.ending != "complete" or retryable(sent.status):
             call.failed_at = at
+            if call.wanted is not None:
+                call.digest, call.wanted = call.wanted.digest(), None
             return
-        calls.remove(call)
-        if not calls:
-            del self._open[body]
+        self._close(body, call)
 
 
 def _distance(call: _Call, retry_count: int) -> tuple[bool, float]:

@@ -5,7 +5,7 @@ Which rule or step answers a request is decided here, once, with what has been a
 
 from typing import Any
 
-from mockgpt.core.calls import Attempt, Calls
+from mockgpt.core.calls import Attempt, Calls, Wanted
 from mockgpt.core.case import Known
 from mockgpt.core.errors import ApiError
 from mockgpt.core.matching import (
@@ -62,8 +62,9 @@ class Play:
     def _attempt(self, known: Known, at: float) -> Attempt | ApiError:
         content, asked = known.digest, known.asked
         assert asked is not None, "only what is understood is asked about"
+        wanted = Wanted(known.facts["key"], asked.request)
         if self._counts:
-            further = self.calls.further(content, known.caller.retries, at)
+            further = self.calls.further(content, known.caller.retries, at, wanted)
             if further is not None:
                 return further
         steps = self._due
@@ -71,12 +72,12 @@ class Play:
         if step is not None:
             self.met |= {step.id}
             self._due = self._next()
-            return self.calls.begin(content, step.id)
+            return self.calls.begin(content, step.id, wanted)
         rule = self._choice(known, asked)
         if rule is not None:
-            return self.calls.begin(content, rule.id)
+            return self.calls.begin(content, rule.id, wanted)
         if self._on_miss == "filler":
-            return self.calls.begin(content, UNSCRIPTED.id)
+            return self.calls.begin(content, UNSCRIPTED.id, wanted)
         if self._steps and not steps and not self._scenario.rules:
             return ApiError("script_over", {"calls": len(self.met)})
         return ApiError("no_rule_answers", {"why": self._why(known, asked, steps)})

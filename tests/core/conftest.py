@@ -39,13 +39,13 @@ class Desk:
         service = load_service("pgpt")
         self.engine = Engine(load_scenarios(scenarios, service), service, Settings(**settings))
 
-    def begin(self, text="Hello!", *, key="k", at=0.0, prefix="", **body):
+    def begin(self, text="Hello!", *, key="k", at=0.0, prefix="", headers=None, **body):
         """Decide the answer to a chat; nothing is recorded before `end`."""
         message = {"role": "user", "content": text}
         incoming = Incoming(
             method="POST",
             path=f"{prefix}/v1/chat/completions",
-            headers={"authorization": f"Bearer {key}"},
+            headers={"authorization": f"Bearer {key}", **(headers or {})},
             body=json.dumps({"messages": [message], **body}).encode(),
             at=0.0,
             elapsed=at,

@@ -1,11 +1,13 @@
 """Calls and attempts: a retry never takes the next scripted reply."""
 
 import pytest
+from msgspec import convert
 
-from mockgpt.core.calls import Attempt, Calls, retryable
+from mockgpt.core.calls import Attempt, Calls, Wanted, retryable
 from mockgpt.core.exchange import Sent
 from mockgpt.core.replies import Reply
-from mockgpt.core.scenario import Rule, reply_for
+from mockgpt.core.requests import ChatRequest, CompletionRequest, Message
+from mockgpt.core.scenario import Rule, Scenario, reply_for
 
 OK = Sent(status=200)
 BUSY = Sent(status=503)
@@ -83,6 +85,63 @@ def test_a_counted_retry_continues_the_call_with_as_many_attempts(calls):
     calls.ended(b"a", once, BUSY, at=4.0)
     assert calls.further(b"a", 1, 5.0) == Attempt("rule", 1, 2)
     assert calls.further(b"a", 2, 5.0) == Attempt("rule", 2, 3)
+
+
+def wanting(text="Hello!", key="k", **more):
+    message = Message("user", text)
+    return Wanted(key, ChatRequest(model="gpt-4", messages=(message,), **more))
+
+
+def test_a_counted_retry_that_changed_continues_what_it_wanted(calls):
+    calls.ended(b"a", calls.begin(b"a", "rule", wanting()), BUSY, at=1.0)
+    again = wanting(temperature=0.5)
+    assert calls.further(b"b", 0, 2.0, again) is None
+    second = calls.further(b"b", 1, 2.0, again)
+    assert second == Attempt("rule", 1, 2)
+    calls.ended(b"b", second, BUSY, at=3.0)
+    assert calls.further(b"a", 2, 4.0, wanting()) == Attempt("rule", 1, 3)
+    calls.ended(b"a", Attempt("rule", 1, 3), OK, at=5.0)
+    assert calls.further(b"a", 3, 6.0, wanting()) is None
+
+
+@pytest.mark.parametrize(
+    ("retry_count", "at", "wanted"),
+    [
+        (2, 2.0, wanting(temperature=0.5)),
+        (1, 61.0, wanting(temperature=0.5)),
+        (1, 2.0, wanting("Another", temperature=0.5)),
+        (1, 2.0, wanting(key="l", temperature=0.5)),
+        (1, 2.0, Wanted("k", CompletionRequest(model="gpt-4", prompts=("Hello!",)))),
+    ],
+)
+def test_a_counted_retry_continues_nothing_that_it_may_not_mean(calls, retry_count, at, wanted):
+    calls.ended(b"a", calls.begin(b"a", "rule", wanting()), BUSY, at=1.0)
+    assert calls.further(b"b", retry_count, at, wanted) is None
+
+
+def test_a_counted_retry_that_changed_continues_none_of_several(calls):
+    for body in (b"a", b"b"):
+        calls.ended(body, calls.begin(body, "rule", wanting()), BUSY, at=1.0)
+    assert calls.further(b"c", 1, 2.0, wanting(temperature=0.5)) is None
+
+
+def test_a_changed_retry_leaves_alone_what_runs_beside_it(calls):
+    failed = calls.begin(b"a", "rule", wanting())
+    running = calls.begin(b"a", "rule", wanting())
+    calls.ended(b"a", failed, BUSY, at=1.0)
+    assert calls.further(b"b", 1, 2.0, wanting(temperature=0.5)) == Attempt("rule", 1, 2)
+    calls.ended(b"a", running, BUSY, at=3.0)
+    assert calls.further(b"a", 0, 4.0) == Attempt("rule", 2, 2)
+
+
+def test_a_drifting_retry_gets_the_next_attempt_of_its_call(desk):
+    attempts = {"attempts": [{"error": "overloaded"}, "Now"]}
+    rules = [{"reply": [attempts, "Next"]}]
+    ask = desk(convert({"rules": rules}, Scenario))
+    assert ask("Hello!").status == 529
+    retry = {"x-stainless-retry-count": "1"}
+    assert ask("Hello!", at=1.0, headers=retry, temperature=0.5).said == "Now"
+    assert ask("Hello!", at=2.0).said == "Next"
 
 
 def test_open_calls_are_bounded(calls):
