@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from mockgpt.core import keys
+from mockgpt.core.calls import Wanted
 from mockgpt.core.decode import DECODED, Decoded, decode
 from mockgpt.core.draws import draw
 from mockgpt.core.endpoints import Route, find, refusal
@@ -28,10 +29,11 @@ class Known(Struct, kw_only=True, eq=False):
     """What is known of a request whenever it comes: nothing of it depends on those before.
 
     `digest` is equal for equal requests. `errors` refuse it; else there is a `route`, and where
-    that leads to what has a body, what is `asked`. `facts` are fields of its `Exchange`.
+    that leads to what has a body, what is `asked` and `wanted`. `facts` are fields of its `Exchange`.
 
     `choice`, `why` nothing answers and what is `prepared` are filled in once they are found, and
-    hold for that scenario alone; most requests `came` only once, so what is prepared is kept from the second time on.
+    hold for that scenario alone, `prepared` for that rule and reply; most requests `came` only once,
+    so what is prepared is kept from the second time on.
     """
 
     caller: Caller
@@ -41,6 +43,7 @@ class Known(Struct, kw_only=True, eq=False):
     errors: tuple[ApiError, ...] = ()
     decoded: Decoded | None = None
     asked: Asked | None = None
+    wanted: Wanted | None = None
     choice: tuple[Scenario, Rule | None] | None = None
     why: tuple[Scenario, str] | None = None
     came: bool = False
@@ -93,13 +96,14 @@ def _known(
     method, path, query, body = said
     accepted = settings.api_keys
     secrets = repeated(caller.secret, (path, *caller.headers.values()), body)
+    key = keys.fingerprint(keys.decisive(caller.keys, accepted))
     digest = draw(0, method, path, query, body, size=16)
     facts = {
         "method": method,
         "path": path,
         "headers": caller.headers,
         "retries": caller.retries,
-        "key": keys.fingerprint(keys.decisive(caller.keys, accepted)),
+        "key": key,
         "body": body,
         "content": digest,
         "redaction": settings.redaction.knowing(secrets),
@@ -130,6 +134,7 @@ def _known(
         return known
     facts |= {"request": decoded.request, "ignored": decoded.ignored}
     known.decoded = decoded
+    known.wanted = Wanted(key, decoded.request)
     known.asked = Asked(
         request=decoded.request, body=decoded.body, headers=caller.sent, api_keys=caller.keys
     )

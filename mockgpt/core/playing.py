@@ -5,7 +5,7 @@ Which rule or step answers a request is decided here, once, with what has been a
 
 from typing import Any
 
-from mockgpt.core.calls import Attempt, Calls, Wanted
+from mockgpt.core.calls import Attempt, Calls
 from mockgpt.core.case import Known
 from mockgpt.core.errors import ApiError
 from mockgpt.core.matching import (
@@ -62,7 +62,7 @@ class Play:
     def _attempt(self, known: Known, at: float) -> Attempt | ApiError:
         content, asked = known.digest, known.asked
         assert asked is not None, "only what is understood is asked about"
-        wanted = Wanted(known.facts["key"], asked.request)
+        wanted = known.wanted
         if self._counts:
             further = self.calls.further(content, known.caller.retries, at, wanted)
             if further is not None:
