@@ -51,7 +51,7 @@ def _chat(mock, text, *, key="k", **more):
         connection.close()
     if response.status == 200:
         return answer["choices"][0]["message"]["content"]
-    return response.status, answer["error"]["message"]
+    return response.status, answer.get("error", answer)["message"]  # Azure's 401 has no error
 
 
 @pytest.fixture(scope="session")

@@ -152,7 +152,7 @@ def test_options_reach_the_server():
     with MockGPT(
         api_keys=["right"], errors="azure", strict=True, max_body=200, clock="real"
     ) as mock:
-        assert json.loads(ask(mock, hello(), key="wrong")[1])["error"]["code"] == "401"
+        assert json.loads(ask(mock, hello(), key="wrong")[1])["statusCode"] == 401
         assert json.loads(ask(mock, hello(), key="right")[1])["created"] > 1_700_000_000
         assert ask(mock, hello(top_p=0.1), key="right")[0].status == 400
         assert ask(mock, hello("a" * 200), key="right")[0].status == 413

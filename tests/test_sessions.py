@@ -40,7 +40,8 @@ def test_a_session_may_have_scenarios_and_options_of_its_own(chat):
         assert chat(same, "Hello!", top_p=0.5)[0] == 400
         assert "seed: 2" in plain.to_yaml()
         other = mock.session("other", "documentation", api_keys=["right"], errors="azure")
-        assert chat(other, "Hello!", key="wrong")[0] == 401
+        status, message = chat(other, "Hello!", key="wrong")
+        assert (status, message[:13]) == (401, "Unauthorized.")
         assert isinstance(chat(other, "Hello!", key="right"), str)
         assert other.to_yaml() == MockGPT("documentation", seed=1).to_yaml()
         assert "seed: 3" in mock.session("seeded", seed=3).to_yaml()
