@@ -181,6 +181,7 @@ def test_what_is_shown_of_a_reply(rules, sent, told):
 def test_no_message_repeats_what_is_withheld(text, times, message):
     text *= times
     assume(text not in message)
+    assume(redaction([]).text(text) == text)  # what looks like a key is hidden before
     asked = json.dumps({"prompt": text}).encode()
     told = teller(asked, redaction(["prompts"]))(message.format(shown(text)))
     cut = "..." * (len(text) > 200)
