@@ -4,6 +4,7 @@ Absent keys are UNSET, so that an explicit null is refused instead of read as "n
 carries a description, which the JSON Schema shows to editors.
 """
 
+import re
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
@@ -32,7 +33,7 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
 def surrogate_problems(value: object, place: Place) -> Iterator[Problem]:
     """Yield texts that have no UTF-8: no request has them, and no answer could be encoded with them."""
     match value:
-        case str() if any("\ud800" <= c <= "\udfff" for c in value):
+        case str() if not value.isascii() and re.search("[\ud800-\udfff]", value):
             yield place, "expected text, found half of a surrogate pair"
         case dict():
             for key, item in value.items():
