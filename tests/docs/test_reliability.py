@@ -6,7 +6,7 @@ import pytest
 from fuzz.conftest import CASES
 
 from mockgpt.core import engine, sandbox, searching
-from mockgpt.files import documents, texts
+from mockgpt.files import documents, named, texts
 from mockgpt.server import app, connection, control, door, send
 from mockgpt.server.patience import PATIENCE
 
@@ -101,7 +101,7 @@ def bounds():
         "a refused client that goes on writing": [connection._LINGER],
         "what is written at once of an answer": [send._JOINED],
         "plain requests that are sent ahead of an answer": [door._AHEAD],
-        "a scenario file": [documents._LARGEST, documents._DEEPEST, documents._MOST],
+        "a scenario file": [named._LARGEST, documents._DEEPEST, documents._MOST],
         "a `file` that a reply names": [texts._MOST],
         "a template": [sandbox.STEPS, sandbox.CHARACTERS],
         "a search by a regular expression": [searching._STEPS],
