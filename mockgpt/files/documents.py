@@ -19,6 +19,7 @@ T = TypeVar("T")
 _DEEPEST = 50  # levels of nesting; an alias to its own parent has no end
 _MOST = 300_000  # values; aliases of aliases multiply
 _DIGITS = 10_000  # characters of a number
+_LONGEST, _NEXT = 1_000, 200  # characters of a message, and of its end
 _TOLD = 100  # complaints
 _SHOWN = 60  # characters of a scalar that a message repeats
 _WORDS = {"null": "null", "bool": "true or false", "int": "an integer", "float": "a number"}
@@ -75,8 +76,8 @@ class ScenarioError(Exception):
 class Document(Struct):
     """A file's data, the positions of its values and of its keys, and what is wrong so far.
 
-    `untold` is how many errors there are beside the complaints. UNSET in the data stands for what is complained about already. What was not read from YAML has
-    no positions.
+    `untold` is how many errors there are beside the complaints. UNSET in the data stands for what
+    is complained about already. What was not read from YAML has no positions.
     """
 
     file: str
@@ -94,6 +95,8 @@ class Document(Struct):
         while known and known not in self.values:
             known = known[:-1]
         line, column = position or self.values.get(known) or (None, None)
+        if len(message) > _LONGEST:  # it repeats a name or a pattern; at its end is the next step
+            message = f"{message[: _LONGEST - _NEXT]} … {message[-_NEXT:]}"
         self.complaints.append(Complaint(message, self.file, line, column, path_of(place), code))
 
     def check(self) -> None:

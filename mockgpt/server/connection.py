@@ -108,7 +108,10 @@ class Connection(RequestHandler):
         """Parse; refuse other versions, and tell of a body that turned out broken."""
         self._heard = self._loop.time()
         before, in_body = self._request_count, not self._latest.is_eof()
-        super().data_received(data)
+        try:
+            super().data_received(data)
+        except IndexError:  # its parser of URLs looks for a host in `http://[::1]@`
+            self._refuse_bytes(400, BadStatusLine("a target without a host"))
         if self._messages and self._request_count > before:
             self._head_since = None
             self._latest = self._messages[-1][1]
@@ -150,12 +153,16 @@ class Connection(RequestHandler):
                     self.abort()
             elif now - self._head_since >= patience.head:
                 self._broken = f"it did not come whole within {patience.head:g} s"
-                error = _SlowHeadError(self._broken)
-                self._messages.append((_ErrInfo(408, error, error.message), EMPTY_PAYLOAD))
-                self._request_count += 1
-                self._waiter.set_result(None)
+                self._refuse_bytes(408, _SlowHeadError(self._broken))
         elif self._content is not None and now - self._heard >= patience.body:
             _break(self._content, SlowBodyError(f"nothing of it came for {patience.body:g} s"))
+
+    def _refuse_bytes(self, status: int, error: HttpProcessingError) -> None:
+        """Let aiohttp answer what is no request by an error, as what its parser refuses."""
+        self._messages.append((_ErrInfo(status, error, error.message), EMPTY_PAYLOAD))
+        self._request_count += 1
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def abort(self) -> None:
         """End the connection at once, whatever is still to be sent."""

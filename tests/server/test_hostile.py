@@ -753,6 +753,8 @@ MALFORMED = {
     "no slash": b"GET v1/models HTTP/1.1\r\nHost: x\r\n\r\n",
     "star": b"GET * HTTP/1.1\r\nHost: x\r\n\r\n",
     "bad host in the target": b"GET http://[::1/v1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "no host in the target": b"GET ftp://[::1]@ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "no host in a target's path": b"GET http://@/v1 HTTP/1.1\r\nHost: x\r\n\r\n",
     "bad port in the target": b"GET http://h:99999/v1 HTTP/1.1\r\nHost: x\r\n\r\n",
     "no method": b" / HTTP/1.1\r\nHost: x\r\n\r\n",
     "line ends": b"\r" * 100 + b"\n" * 100 + b"\r\n\r\n\0\r\n\r\n",
