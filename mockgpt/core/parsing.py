@@ -13,7 +13,9 @@ from mockgpt.core.requests import Body
 
 _REPEATED = 1_000  # characters of a malformed body that FastAPI's answer repeats
 _BYTE = re.compile(r"\(byte ([0-9]+)\)")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|(-?[0-9][0-9.eE+-]*)', re.DOTALL)  # a string, a number
+_TOKEN = re.compile(  # a string, a number
+    r'"(?:[^"\\]|\\.)*"|(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)', re.DOTALL
+)
 
 
 def parsed(body: bytes, content_type: str | None) -> Body | ApiError:

@@ -514,6 +514,7 @@ def test_other_content_types_are_named(content_type):
         (b'{"a": 1,\n "b": -Infinity}', f"{EXPECTING} 2 column 7 (char 15)"),
         ('{"中": NaN}'.encode(), f"{EXPECTING} 1 column 7 (char 6)"),
         (b'{"1e999": 1.5, "a": 1e999}', f"{EXPECTING} 1 column 21 (char 20)"),
+        (b'{"a": 1e9991.2e}', "Expecting ',' delimiter: line 1 column 13 (char 12)"),
         (b'{"a": ' + b"1" * 5000 + b"}", f"{EXPECTING} 1 column 7 (char 6)"),
         (b'{"a": "\\ud800"}', f"{EXPECTING} 1 column 16 (char 15)"),
         ('{"中": "'.encode() + b"\xff", f"{EXPECTING} 1 column 8 (char 7)"),
