@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
 from mockgpt.core.bodies import bounds_problems, named, pattern_problems
-from mockgpt.core.entry import Entry, Place, Problem, path_of, surrogate_problems
+from mockgpt.core.entry import Entry, Missing, Place, Problem, path_of, surrogate_problems
 from mockgpt.core.equality import json_problems, parsed
 from mockgpt.core.headers import HEADER_NAME
 from mockgpt.core.patterns import group_names, regex_problems
@@ -235,14 +235,15 @@ def _text_problems(text: Text | UnsetType, place: Place) -> Iterator[Problem]:
     if not isinstance(text, TextMatch):
         return
     if text == TextMatch(ignore_case=text.ignore_case):
-        yield place, "expected `equals`, `contains`, `matches` or `glob`, found none of them"
+        wanted = "`equals`, `contains`, `matches` or `glob`"
+        yield place, Missing(f"expected {wanted}, found none of them")
     if text.matches is not UNSET:
         yield from regex_problems(text.matches, (*place, "matches"))
 
 
 def _range_problems(numbers: Range, place: Place) -> Iterator[Problem]:
     if numbers == Range():
-        yield place, "expected `at_least` or `at_most`, found neither"
+        yield place, Missing("expected `at_least` or `at_most`, found neither")
     yield from bounds_problems(numbers.at_least, numbers.at_most, place)
 
 
@@ -250,7 +251,8 @@ def _exactly_problems(when: When, place: Place) -> Iterator[Problem]:
     if when.exactly is not UNSET:
         yield from json_problems(when.exactly, (*place, "exactly"))
     elif when.ignore:
-        yield (*place, "ignore"), "expected `ignore` beside `exactly`, found it alone"
+        message = Missing("expected `ignore` beside `exactly`, found it alone")
+        yield (*place, "ignore"), message
     for index, path in enumerate(when.ignore):
         if parsed(path) is None:
             wanted = "a path such as temperature, messages[0].name or messages[*].name"

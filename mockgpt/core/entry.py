@@ -14,6 +14,12 @@ Place = tuple[str | int, ...]  # keys and indices, from the root of a document
 Problem = tuple[Place, str]  # where, and "expected …, found …"
 
 
+class Missing(str):
+    """What a problem says of something that is not there: another error may have taken it away."""
+
+    __slots__ = ()
+
+
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A mapping of the language."""
 

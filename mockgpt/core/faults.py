@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from mockgpt.core.entry import Entry
+from mockgpt.core.entry import Entry, Missing
 from mockgpt.core.headers import header_problems
 from mockgpt.core.pace import Duration
 
@@ -206,12 +206,14 @@ def fault_problems(
         if isinstance(fault, _CUTTING) or (isinstance(after, Place) and after.bytes is not UNSET):
             cutting = kind
         if isinstance(after, Place) and (after.bytes is UNSET) is (after.tokens is UNSET):
-            yield (*place, "after"), "expected either `bytes` or `tokens`, found both or neither"
+            message = "expected either `bytes` or `tokens`, found both or neither"
+            yield (*place, "after"), Missing(message)
         if isinstance(fault, Slice):
             given = [key for key in ("bytes", "at", "inside") if getattr(fault, key) is not UNSET]
             if len(given) != 1:
                 found = " and ".join(given) or "none of them"
-                yield place, f"expected exactly one of `bytes`, `at`, `inside`, found {found}"
+                message = f"expected exactly one of `bytes`, `at`, `inside`, found {found}"
+                yield place, message if given else Missing(message)
         if isinstance(fault, ContentType):
             for _, why in header_problems({"content-type": fault.type}):
                 yield (*place, "type"), why

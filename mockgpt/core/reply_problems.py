@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 import msgspec
 from msgspec import UNSET
 
-from mockgpt.core.entry import Place, Problem, did_you_mean, surrogate_problems
+from mockgpt.core.entry import Missing, Place, Problem, did_you_mean, surrogate_problems
 from mockgpt.core.faults import ErrorEvent, fault_problems
 from mockgpt.core.headers import header_problems
 from mockgpt.core.pace import Pace, pace_problems
@@ -51,7 +51,8 @@ def reply_problems(
     if len(given) != 1:
         found = " and ".join(f"`{key}`" for key in given) or "none of them"
         wanted = ", ".join(f"`{key}`" for key in SOURCES)
-        yield place, f"expected exactly one of {wanted}, found {found}"
+        message = f"expected exactly one of {wanted}, found {found}"
+        yield place, message if given else Missing(message)
     else:
         yield from _idle_problems(reply, given[0], place)
     yield from _attempts_problems(reply, place, service, captures)
@@ -98,7 +99,7 @@ def _idle_problems(reply: Reply, source: str, place: Place) -> Iterator[Problem]
     errors = source in ("error", "attempts") or any(isinstance(f, ErrorEvent) for f in reply.faults)
     if reply.dialect is not UNSET and not errors:
         message = "expected it beside `error` or the fault `error_event`, found neither"
-        yield (*place, "dialect"), message
+        yield (*place, "dialect"), Missing(message)
 
 
 def _attempts_problems(
@@ -162,7 +163,8 @@ def _raw_problems(raw: Raw, place: Place) -> Iterator[Problem]:
 def _chunk_problems(chunk: Chunk, place: Place) -> Iterator[Problem]:
     if (chunk.text is UNSET) is (chunk.base64 is UNSET):
         found = "neither" if chunk.text is UNSET else "both"
-        yield place, f"expected either `text` or `base64`, found {found}"
+        message = f"expected either `text` or `base64`, found {found}"
+        yield place, Missing(message) if chunk.text is UNSET else message
     if chunk.base64 is not UNSET:
         try:
             b64decode(chunk.base64, validate=True)

@@ -7,7 +7,7 @@ from itertools import count
 from msgspec import UNSET, UnsetType, to_builtins
 
 from mockgpt.core.conditions import When, condition_problems
-from mockgpt.core.entry import Place, Problem, did_you_mean, path_of
+from mockgpt.core.entry import Missing, Place, Problem, did_you_mean, path_of
 from mockgpt.core.faults import fault_problems
 from mockgpt.core.pace import pace_problems
 from mockgpt.core.replies import Reply, reply_of
@@ -90,7 +90,8 @@ def _order_problems(scenario: Scenario) -> Iterator[Problem]:
         unknown = [name for name in step.after if name not in names]
         for name in unknown:
             hint = did_you_mean(name, names)
-            yield (*place, "after"), f"expected ids of steps, found '{name}'{hint}"
+            message = f"expected ids of steps, found '{name}'{hint}"
+            yield (*place, "after"), Missing(message)
         if step.after and not unknown and step.id not in met:
             found = ", ".join(step.after)
             yield (*place, "after"), f"expected steps that may come before it, found {found}"
@@ -120,12 +121,12 @@ def _step_problems(
         return
     captures: frozenset[str] = frozenset()
     if step.expect is UNSET:
-        yield place, "expected `expect` or `any_order`, found neither"
+        yield place, Missing("expected `expect` or `any_order`, found neither")
     else:
         wrong = [*condition_problems(step.expect, (*place, "expect"))]
         yield from wrong
         captures = _captures(step.expect, wrong)
     if step.reply is UNSET:
-        yield place, "expected the key 'reply', found none"
+        yield place, Missing("expected the key 'reply', found none")
     else:
         yield from reply_problems(reply_of(step.reply), (*place, "reply"), service, captures)

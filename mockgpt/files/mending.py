@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from mockgpt.core.entry import Place, path_of
+from mockgpt.core.entry import Missing, Place, path_of
 from mockgpt.core.scenario import Scenario
 from mockgpt.core.scenario_problems import names_meant
 from mockgpt.files.documents import Document, fit
@@ -18,10 +18,6 @@ from mockgpt.files.typed import Violation, violations
 
 _ROUNDS = 12  # what is left out may leave a key missing, whose mapping is left out then
 _MOST = 2_000  # violations; with more, a hundred are told long before other kinds
-
-# How problems say that something is missing; what was left out may have been it.
-_MISSING = ("found none", "found none of them", "neither", "found it alone")
-_UNKNOWN_STEP = "expected ids of steps"
 
 
 class Fitting(Struct, frozen=True):
@@ -41,9 +37,10 @@ class Fitting(Struct, frozen=True):
         """Tell whether a problem may only follow from what is told already."""
         if path_of(place) in self.told:
             return True
-        if message.startswith(_UNKNOWN_STEP):
-            return self.steps
-        missing = message.endswith(_MISSING) or not _is_there(self.data, place)
+        missing = isinstance(message, Missing)
+        if missing and place[-1:] == ("after",) and place[:-1] == _entry_of(place):
+            return self.steps  # what is missing is another step
+        missing = missing or not _is_there(self.data, place)
         return missing and not self.parts.isdisjoint((place, place[:-1]))
 
 
@@ -85,6 +82,7 @@ def _unread(data: Any, place: Place) -> Iterator[Place]:
 
 
 def _copied(data: Any) -> Any:
+    """Return a copy in which no part stands twice, as one does in what `deepcopy` makes of shared parts."""
     match data:
         case dict():
             return {key: _copied(value) for key, value in data.items()}
