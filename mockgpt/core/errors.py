@@ -37,33 +37,26 @@ _WORDED: dict[Dialect, Literal["engine", "azure", "detail"]] = {
 
 
 # What the code answers with, whatever the service; and what it may fill into their texts.
-ANSWERED = frozenset(
-    {
-        *("above_maximum", "below_minimum", "body_too_large", "body_unreadable"),
-        *("context_length_exceeded_prompt", "insufficient_quota", "invalid_api_key"),
-        *("invalid_token", "malformed_http", "malformed_json", "method_not_allowed"),
-        *("missing_api_key", "missing_body", "missing_model", "missing_property"),
-        *("model_not_found", "no_rule_answers", "not_in_enum", "pattern_failed"),
-        *("pattern_mismatch", "planned_endpoint", "rate_limit_requests"),
-        *("rate_limit_tokens", "replies_used_up", "request_timeout", "script_over"),
-        *("session_closed", "template_failed", "tokens_beyond_limit", "too_long"),
-        *("too_many_concurrent", "too_many_inputs", "too_short", "trailing_slash"),
-        *("unexpected_property", "unknown_url", "unrecognized_argument"),
-        *("unsupported_content_type", "unsupported_endpoint", "wrong_form"),
-        *("wrong_model_kind", "wrong_type"),
-    }
-)
-PLACEHOLDERS = frozenset(
-    {
-        *("allow", "allowed", "calls", "colno", "content_type", "current", "doc"),
-        *("expected", "key", "kind", "limit", "lineno", "location", "max_tokens"),
-        *("method", "methods", "model", "msg", "name", "names", "operation"),
-        *("other_path", "parent", "path", "pattern", "permitted", "place", "plural"),
-        *("pos", "prompt_tokens", "pydantic_type", "pydantic_words", "reason"),
-        *("requested", "retry_after", "rule", "served", "service", "session", "summary"),
-        *("title", "value", "why", "window"),
-    }
-)
+ANSWERED = frozenset({
+    "above_maximum", "below_minimum", "body_too_large", "body_unreadable",
+    "context_length_exceeded_prompt", "insufficient_quota", "invalid_api_key", "invalid_token",
+    "malformed_http", "malformed_json", "method_not_allowed", "missing_api_key", "missing_body",
+    "missing_model", "missing_property", "model_not_found", "no_rule_answers", "not_in_enum",
+    "pattern_failed", "pattern_mismatch", "planned_endpoint", "rate_limit_requests",
+    "rate_limit_tokens", "replies_used_up", "request_timeout", "script_over", "session_closed",
+    "template_failed", "tokens_beyond_limit", "too_long", "too_many_concurrent",
+    "too_many_inputs", "too_short", "trailing_slash", "unexpected_property", "unknown_url",
+    "unrecognized_argument", "unsupported_content_type", "unsupported_endpoint", "wrong_form",
+    "wrong_model_kind", "wrong_type",
+})  # fmt: skip
+PLACEHOLDERS = frozenset({
+    "allow", "allowed", "calls", "colno", "content_type", "current", "doc", "expected", "key",
+    "kind", "limit", "lineno", "location", "max_tokens", "method", "methods", "model", "msg",
+    "name", "names", "operation", "other_path", "parent", "path", "pattern", "permitted", "place",
+    "plural", "pos", "prompt_tokens", "pydantic_type", "pydantic_words", "reason", "requested",
+    "retry_after", "rule", "served", "service", "session", "summary", "title", "value", "why",
+    "window",
+})  # fmt: skip
 
 
 class ApiError(Struct, frozen=True):

@@ -90,13 +90,12 @@ class FrontDoor(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits."""
-        transport, self.transport = self.transport, None
         self._doors.open.discard(self)
         if self._ahead is not None and self._answering is None:  # half a request is recorded, too
-            self.transport = transport
             soon = self._doors.loop.call_soon  # once aiohttp's task has begun with it
             soon(soon, self._hand_over(self._ahead).connection_lost, exc)
             return
+        self.transport = None
         self._client.leave()
         room, self._room = self._room, None
         if room is None:
