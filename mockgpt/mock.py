@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from mockgpt.core.chains import Call
 from mockgpt.core.clock import Clock
 from mockgpt.core.engine import DEFAULT, Engine
-from mockgpt.core.exchange import Journal
+from mockgpt.core.journal import Journal
 from mockgpt.core.records import Record
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.settings import Settings

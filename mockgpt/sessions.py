@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from mockgpt.core.chains import Call, calls_of
 from mockgpt.core.codes import check_codes
 from mockgpt.core.engine import DEFAULT
-from mockgpt.core.exchange import Exchange, Journal
+from mockgpt.core.exchange import Exchange
+from mockgpt.core.journal import Journal
 from mockgpt.core.records import Record, record_of
 from mockgpt.core.scenario import Scenario, Step, entries_of
 from mockgpt.core.session import Session

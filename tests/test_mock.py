@@ -18,7 +18,7 @@ import mockgpt
 from mockgpt import MockGPT, create_app
 from mockgpt.core import session as session_module
 from mockgpt.core.conditions import When
-from mockgpt.core.exchange import Journal
+from mockgpt.core.journal import Journal
 from mockgpt.core.plan import Data
 from mockgpt.core.replies import Reply
 from mockgpt.core.scenario import Rule, Scenario

@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any
 
 from msgspec import Struct
 
 from mockgpt.core import keys
-from mockgpt.core.calls import Wanted
+from mockgpt.core.answers import Usage
+from mockgpt.core.calls import Attempt, Wanted
 from mockgpt.core.decode import DECODED, Decoded, decode
 from mockgpt.core.draws import draw
 from mockgpt.core.endpoints import Route, find, refusal
 from mockgpt.core.errors import ApiError
-from mockgpt.core.exchange import Incoming
+from mockgpt.core.exchange import NOBODY, Author, Exchange, Incoming, Sent
 from mockgpt.core.keys import Caller
+from mockgpt.core.limits import Granted
 from mockgpt.core.redaction import Redaction, repeated
 from mockgpt.core.replies import Reply
 from mockgpt.core.requests import Asked
@@ -28,8 +29,9 @@ _REMEMBERED, _SHORT = 256, 4_096  # requests that are known when they come again
 class Known(Struct, kw_only=True, eq=False):
     """What is known of a request whenever it comes: nothing of it depends on those before.
 
-    `digest` is equal for equal requests. `errors` refuse it; else there is a `route`, and where
-    that leads to what has a body, what is `asked` and `wanted`. `facts` are fields of its `Exchange`.
+    `digest` is equal for equal requests, `key` the fingerprint of the API key that decides. `errors`
+    refuse it; else there is a `route`, and where that leads to what has a body, what is `decoded`,
+    `asked` and `wanted`.
 
     `choice`, `why` nothing answers and what is `prepared` are filled in once they are found, and
     hold for that scenario alone, `prepared` for that rule and reply; most requests `came` only once,
@@ -37,9 +39,14 @@ class Known(Struct, kw_only=True, eq=False):
     """
 
     caller: Caller
-    digest: bytes
-    facts: dict[str, Any]
-    route: Route | None
+    method: str
+    path: str
+    body: bytes = b""
+    digest: bytes = b""
+    key: str = ""
+    redaction: Redaction
+    route: Route | None = None
+    endpoint: str | None = None  # once it is not refused before
     errors: tuple[ApiError, ...] = ()
     decoded: Decoded | None = None
     asked: Asked | None = None
@@ -53,17 +60,67 @@ class Known(Struct, kw_only=True, eq=False):
         return f"<Known of a request by {self.caller!r}>"  # without the keys
 
 
-class Case(Struct, kw_only=True):
-    """A request, and what is known of it so far: `facts` are fields of its `Exchange`."""
+class Case(Struct, eq=False):
+    """A request, what is known of it, and what was decided so far: all of it goes into its record.
+
+    `key` is that of its draws. `attempt` is of its call, `by` is who answers it, and `hidden` is of
+    an API key, and not to be recorded.
+    """
 
     incoming: Incoming
     known: Known
-    key: bytes  # of this one's draws
+    session: str
     manner: Manner
-    facts: dict[str, Any]
+    key: bytes = b""
+    attempt: Attempt | None = None
+    by: Author = NOBODY
+    granted: Granted | None = None
+    limit: str | None = None
+    error: str | None = None
+    message: str = ""
+    hidden: str = ""
+    faults: tuple[str, ...] = ()
+    usage: Usage | None = None
+    bug: Exception | None = None
 
     def __repr__(self) -> str:
         return f"<Case of {self.incoming!r}>"  # without the keys
+
+    def exchange(self, sent: Sent | None = None, number: int = 0) -> Exchange:
+        """Return its record, where this was sent."""
+        incoming, known, by = self.incoming, self.known, self.by
+        decoded, caller = known.decoded, known.caller
+        attempt = None if by is NOBODY else self.attempt
+        return Exchange(
+            session=self.session,
+            number=number,
+            connection=incoming.connection,
+            at=incoming.at,
+            elapsed=incoming.elapsed,
+            method=known.method,
+            path=known.path,
+            headers=caller.headers,
+            body=known.body,
+            content=known.digest,
+            key=known.key,
+            endpoint=known.endpoint,
+            request=None if decoded is None else decoded.request,
+            retries=caller.retries,
+            rule=by.rule,
+            place=by.place,
+            chosen=by.chosen,
+            call=0 if attempt is None else attempt.call,
+            attempt=0 if attempt is None else attempt.attempt,
+            faults=self.faults,
+            ignored=() if decoded is None else decoded.ignored,
+            error=self.error,
+            limit=self.limit,
+            message=self.message,
+            usage=self.usage,
+            bug=self.bug,
+            sent=sent,
+            redaction=known.redaction,
+        )
 
 
 Know = Callable[[Incoming, Caller, Settings], Known]
@@ -96,20 +153,17 @@ def _known(
     method, path, query, body = said
     accepted = settings.api_keys
     secrets = repeated(caller.secret, (path, *caller.headers.values()), body)
-    key = keys.fingerprint(keys.decisive(caller.keys, accepted))
-    digest = draw(0, method, path, query, body, size=16)
-    facts = {
-        "method": method,
-        "path": path,
-        "headers": caller.headers,
-        "retries": caller.retries,
-        "key": key,
-        "body": body,
-        "content": digest,
-        "redaction": settings.redaction.knowing(secrets),
-    }
-    route = find(path, service)
-    known = Known(caller=caller, digest=digest, facts=facts, route=route)
+    known = Known(
+        caller=caller,
+        method=method,
+        path=path,
+        body=body,
+        digest=draw(0, method, path, query, body, size=16),
+        key=keys.fingerprint(keys.decisive(caller.keys, accepted)),
+        redaction=settings.redaction.knowing(secrets),
+        route=find(path, service),
+    )
+    route = known.route
     error = refusal(method, path, route, service, query)
     if error is None and method != "OPTIONS":  # browsers send their pre-flight without a key
         error = keys.refusal(caller.keys, accepted, caller.bearer) or trouble
@@ -117,8 +171,8 @@ def _known(
         known.errors = (error,)
         return known
     assert route is not None, "an unknown path is a refusal"
-    facts["endpoint"] = route.endpoint.name
-    if method == "OPTIONS" or route.endpoint.name not in DECODED:
+    known.endpoint = route.endpoint.name
+    if method == "OPTIONS" or known.endpoint not in DECODED:
         return known
     decoded = decode(
         body,
@@ -132,23 +186,19 @@ def _known(
     if not isinstance(decoded, Decoded):
         known.errors = decoded
         return known
-    facts |= {"request": decoded.request, "ignored": decoded.ignored}
     known.decoded = decoded
-    known.wanted = Wanted(key, decoded.request)
+    known.wanted = Wanted(known.key, decoded.request)
     known.asked = Asked(
         request=decoded.request, body=decoded.body, headers=caller.sent, api_keys=caller.keys
     )
     return known
 
 
-def facts_of(incoming: Incoming, session: str, redaction: Redaction) -> dict[str, Any]:
+def unread(incoming: Incoming, redaction: Redaction) -> Known:
     """Return what there is to record of a request that nothing is decided of yet."""
-    return {
-        "session": session,
-        "redaction": redaction,
-        "at": incoming.at,
-        "elapsed": incoming.elapsed,
-        "connection": incoming.connection,
-        "method": incoming.method,
-        "path": incoming.path,
-    }
+    return Known(
+        caller=keys.caller({}),  # what its headers say is not looked at
+        method=incoming.method,
+        path=incoming.path,
+        redaction=redaction,
+    )

@@ -110,10 +110,7 @@ class Engine:
         `before` is what had been decided: its call and its place among a key's requests end, too.
         """
         session, incoming, _ = self._addressed(incoming)
-        failed = session.fail(incoming, bug)
-        if before is None:
-            return failed
-        return replace(failed, attempt=before.attempt, granted=before.granted)
+        return session.fail(incoming, bug, before)
 
     def _addressed(self, incoming: Incoming) -> tuple[Session, Incoming, keys.Caller]:
         """Return the session of a request, the request without its prefix, and who asks.

@@ -1,9 +1,8 @@
-"""What came in, what went out, and the record of both."""
+"""What came in, what went out, and both as the journal has them."""
 
 import re
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from typing import Literal, overload
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,8 +20,6 @@ Chosen = Literal["", "rule", "step", "filler"]
 KEPT = 2**16  # bytes of a body that was sent
 RETRYABLE = frozenset({408, 409, 429})  # and every 5xx: what official clients try again
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
-_ENTRY = 1_000  # bytes that an exchange holds besides its texts, about
-_WRITE = 100  # and each of its writes
 
 
 def retryable(status: int) -> bool:
@@ -53,6 +50,17 @@ class Incoming(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return hidden(f"<Incoming {self.method} {self.path}>")  # its headers are secret
+
+
+class Author(Struct, frozen=True):
+    """Who answers: a rule or a step of that id, from that file and line, or filler."""
+
+    chosen: Chosen = ""
+    rule: str | None = None
+    place: str = ""
+
+
+NOBODY = Author()
 
 
 class Write(Struct, frozen=True, gc=False):
@@ -212,78 +220,5 @@ class Exchange(Struct, frozen=True, kw_only=True):
         }[self.chosen]
 
 
-class Journal:
-    """The exchanges so far, oldest first; bounded in number and in bytes.
-
-    Of what no longer fits the old bodies are dropped first, then the old exchanges, which are
-    counted in `dropped`. `held` is about how many bytes they take.
-    """
-
-    def __init__(self, entries: int = 10_000, size: int = 64 * 2**20) -> None:
-        self._entries = entries
-        self._size = size
-        self.held = 0
-        self._bare = 0  # exchanges at the old end that have no bodies any more
-        self._exchanges: deque[Exchange] = deque()
-        self.dropped = 0
-
-    def append(self, exchange: Exchange) -> None:
-        """Record an exchange."""
-        self._exchanges.append(exchange)
-        self.held += _size(exchange)
-        while self.held > self._size and self._bare < len(self._exchanges) - 1:
-            before = self._exchanges[self._bare]
-            self._exchanges[self._bare] = _without_bodies(before)
-            self.held -= _bodies(before)
-            self._bare += 1
-        while len(self._exchanges) > self._entries or (
-            self.held > self._size and len(self._exchanges) > 1
-        ):
-            self.held -= _size(self._exchanges.popleft())
-            self._bare = max(0, self._bare - 1)
-            self.dropped += 1
-
-    def __repr__(self) -> str:
-        return f"<Journal of {len(self)} exchanges, {self.dropped} dropped>"
-
-    def __len__(self) -> int:
-        return len(self._exchanges)
-
-    def __iter__(self) -> Iterator[Exchange]:
-        return iter(tuple(self._exchanges))
-
-    @overload
-    def __getitem__(self, index: int) -> Exchange: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> tuple[Exchange, ...]: ...
-
-    def __getitem__(self, index: int | slice) -> Exchange | tuple[Exchange, ...]:
-        return tuple(self._exchanges)[index] if isinstance(index, slice) else self._exchanges[index]
-
-
-def _without_bodies(exchange: Exchange) -> Exchange:
-    sent = exchange.sent
-    bare = None if sent is None else replace(sent, kept=(), writes=())
-    # What a message repeats of the body is known by the body alone.
-    message = exchange.message and exchange.tell(exchange.message)
-    return replace(exchange, body=b"", bodies=False, request=None, message=message, sent=bare)
-
-
 def _changed(by: Redaction) -> Callable[[str], str]:
     return withheld if by.prompts else by.text
-
-
-def _size(exchange: Exchange) -> int:
-    """Return about how many bytes an exchange holds: its headers, and its bodies where it has them."""
-    headers = sum(map(len, exchange.headers.values()))
-    held = _ENTRY + headers + len(exchange.path)
-    return held + _bodies(exchange) if exchange.bodies else held
-
-
-def _bodies(exchange: Exchange) -> int:
-    """Return about how many bytes its bodies are, that of the request also as a value."""
-    sent = exchange.sent
-    if sent is None:
-        return 2 * len(exchange.body)
-    return 2 * len(exchange.body) + min(sent.bytes, KEPT) + _WRITE * len(sent.writes)

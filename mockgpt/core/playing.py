@@ -3,11 +3,12 @@
 Which rule or step answers a request is decided here, once, with what has been answered so far.
 """
 
-from typing import Any
+from typing import Literal
 
 from mockgpt.core.calls import Attempt, Calls
 from mockgpt.core.case import Known
 from mockgpt.core.errors import ApiError
+from mockgpt.core.exchange import Author
 from mockgpt.core.matching import (
     Captures,
     UndecidedError,
@@ -42,6 +43,7 @@ class Play:
         self._places = loaded.places
         self._steps = {step.id: rule_of(step) for step in steps_of(scenario.script)}
         self._rules = self._steps | {rule.id: rule for rule in scenario.rules}
+        self._authors = {UNSCRIPTED.id: Author("filler")}  # of those that have answered
         self._on_miss = on_miss or ("error" if self._rules else "filler")
         self._due = self._next()
 
@@ -108,14 +110,12 @@ class Play:
         """Return the rule, or the step as a rule, that an attempt belongs to."""
         return self._rules.get(attempt.rule, UNSCRIPTED)
 
-    def record(self, attempt: Attempt) -> dict[str, Any]:
-        """Return what the journal says of who answers an attempt."""
-        told = {"call": attempt.call, "attempt": attempt.attempt}
-        if attempt.rule == UNSCRIPTED.id:
-            return {**told, "chosen": "filler"}
-        chosen = "step" if attempt.rule in self._steps else "rule"
-        place = self._places.get(attempt.rule, "")
-        return {**told, "chosen": chosen, "rule": attempt.rule, "place": place}
+    def author(self, attempt: Attempt) -> Author:
+        """Return who answers an attempt, as its record has it."""
+        name = attempt.rule
+        if name not in self._authors:
+            self._authors[name] = Author(self._kind(name), name, self._places.get(name, ""))
+        return self._authors[name]
 
     def reply(self, attempt: Attempt) -> Reply | ApiError:
         """Return the reply to an attempt; past a rule's end an error."""
@@ -138,5 +138,7 @@ class Play:
 
     def named(self, rule: Rule) -> str:
         """Return how messages name a rule or a step: its file and line, where it has one, and its id."""
-        kind = "step" if rule.id in self._steps else "rule"
-        return f"{self._places.get(rule.id, '')} {kind} '{rule.id}'".strip()
+        return f"{self._places.get(rule.id, '')} {self._kind(rule.id)} '{rule.id}'".strip()
+
+    def _kind(self, name: str) -> Literal["step", "rule"]:
+        return "step" if name in self._steps else "rule"

@@ -194,14 +194,17 @@ def rule_of(step: Step) -> Rule:
 def reply_for(rule: Rule, call: int, attempt: int) -> Reply | None:
     """Return the reply to an attempt of a rule's call, both from 1; None past the list's end."""
     replies = rule.replies
-    after = rule.after_last
-    if after is UNSET:
-        after = "fail" if isinstance(rule.reply, tuple) else "repeat"
     if call > len(replies):
+        after = rule.after_last
+        if after is UNSET:
+            after = "fail" if isinstance(rule.reply, tuple) else "repeat"
         if after == "fail":
             return None
         call = len(replies) if after == "repeat" else (call - 1) % len(replies) + 1
-    attempts = attempts_of(replies[call - 1])
+    reply = replies[call - 1]
+    if reply.attempts is UNSET:
+        return reply
+    attempts = attempts_of(reply)
     return attempts[min(attempt, len(attempts)) - 1]
 
 

@@ -6,7 +6,6 @@ what was sent.
 
 from collections import deque
 from contextlib import ExitStack
-from typing import Any
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -15,12 +14,13 @@ from mockgpt.core import keys, responses
 from mockgpt.core.answers import Answer, Embed, Makings, make
 from mockgpt.core.blotting import discreet
 from mockgpt.core.calls import Attempt, Repetitions
-from mockgpt.core.case import Case, Know, Known, facts_of
+from mockgpt.core.case import Case, Know, Known, unread
 from mockgpt.core.decode import Decoded
 from mockgpt.core.draws import draw
 from mockgpt.core.errors import ApiError
-from mockgpt.core.exchange import Exchange, Incoming, Journal, Sent
-from mockgpt.core.limits import Granted, Quotas, refusal_error
+from mockgpt.core.exchange import Exchange, Incoming, Sent
+from mockgpt.core.journal import Journal
+from mockgpt.core.limits import Quotas, refusal_error
 from mockgpt.core.plan import Plan
 from mockgpt.core.playing import Play
 from mockgpt.core.replies import Raw, Reply
@@ -33,19 +33,13 @@ from mockgpt.core.verdict import Finding, amiss, judged, unmet_steps, weighed
 _FINDINGS = 1_000
 
 
-class Outcome(Struct, kw_only=True):
-    """A decided response, what is known of it for its record, and what its end concerns.
-
-    `facts` are fields of the `Exchange` to be, by their names: all but what will really be sent.
-    """
+class Outcome(Struct, eq=False):
+    """A decided response to a request. `journal` is the session's when it was asked."""
 
     session: "Session"
-    journal: Journal  # the session's when it was asked
+    journal: Journal
+    case: Case
     plan: Plan
-    facts: dict[str, Any]
-    hidden: str = ""  # of a key, and not to be recorded
-    attempt: Attempt | None = None
-    granted: Granted | None = None
 
     def __repr__(self) -> str:
         return f"<Outcome for {self.exchange!r}>"
@@ -53,7 +47,7 @@ class Outcome(Struct, kw_only=True):
     @property
     def exchange(self) -> Exchange:
         """What the record would be if nothing were sent."""
-        return Exchange(**self.facts)
+        return self.case.exchange()
 
 
 class Session:
@@ -130,51 +124,56 @@ class Session:
         case = self._case(incoming, known)
         if known.errors:
             return self._refuse(case, *known.errors)
+        if known.decoded is not None:
+            return self._limited(case, known.decoded) if self._quotas.limited else self._reply(case)
         route = known.route
         assert route is not None, "an unknown path is an error"
         if incoming.method == "OPTIONS":
-            return self._outcome(
-                case.facts, responses.preflight(incoming, route.endpoint, case.manner, case.key)
-            )
-        if known.decoded is None:
-            models = responses.listed(route, case.manner, case.key)
-            if isinstance(models, ApiError):
-                return self._refuse(case, models)
-            return self._outcome(case.facts, models)
-        return self._limited(case, known.decoded) if self._quotas.limited else self._reply(case)
+            preflight = responses.preflight(incoming, route.endpoint, case.manner, case.key)
+            return self._outcome(case, preflight)
+        models = responses.listed(route, case.manner, case.key)
+        if isinstance(models, ApiError):
+            return self._refuse(case, models)
+        return self._outcome(case, models)
 
     def refuse(self, incoming: Incoming, name: str, **values: str) -> Outcome:
         """Answer what is not to be decided, bytes that are no HTTP or a late request, by an error."""
         known = self._know(incoming, keys.caller(incoming.headers), self.settings)
         return self._refuse(self._case(incoming, known), ApiError(name, values))
 
-    def fail(self, incoming: Incoming, bug: Exception) -> Outcome:
-        """Answer a request that mockgpt itself failed on, and keep the bug for the test."""
+    def fail(self, incoming: Incoming, bug: Exception, before: Outcome | None = None) -> Outcome:
+        """Answer a request that mockgpt itself failed on, and keep the bug for the test.
+
+        `before` is what had been decided: its call and its place among a key's requests end, too.
+        """
         by = self.settings.redaction.with_secrets(keys.caller(incoming.headers).secret)
-        bug = by.bug(bug)
-        failed = {"error": "mockgpt_bug", "message": repr(bug), "bug": bug}
-        facts = facts_of(incoming, self.name, by) | failed
-        return self._outcome(facts, responses.failed(repr(bug)[:200]))
+        case = Case(incoming, unread(incoming, by), self.name, self._manner)
+        if before is not None:
+            case.known.digest = before.case.known.digest
+            case.attempt, case.granted = before.case.attempt, before.case.granted
+        case.bug = by.bug(bug)
+        case.error, case.message = "mockgpt_bug", repr(case.bug)
+        return self._outcome(case, responses.failed(case.message[:200]))
 
     def begun(self, incoming: Incoming) -> Outcome:
         """Return what there is to record of a request that nothing is decided of yet."""
-        return self._outcome(facts_of(incoming, self.name, self.settings.redaction), iter(()))
+        known = unread(incoming, self.settings.redaction)
+        return self._outcome(Case(incoming, known, self.name, self._manner), iter(()))
 
     def record(self, outcome: Outcome, sent: Sent | None) -> Exchange:
         """Append a finished exchange to the journal: the only place that does."""
-        journal = outcome.journal
-        number = journal.dropped + len(journal) + 1
-        if sent is not None and outcome.hidden:
-            body = sent.body.replace(outcome.hidden.encode(), b"***")
+        case, journal = outcome.case, outcome.journal
+        if sent is not None and case.hidden:
+            body = sent.body.replace(case.hidden.encode(), b"***")
             sent = replace(sent, kept=(body,))
-        exchange = Exchange(**outcome.facts, sent=sent, number=number)
+        exchange = case.exchange(sent, journal.next)
         journal.append(exchange)
         if journal is not self.journal:  # the session has begun anew meanwhile
             return exchange
-        if outcome.attempt is not None:
-            self.play.calls.ended(exchange.content, outcome.attempt, sent, exchange.ended)
-        if outcome.granted is not None:
-            outcome.granted.release(0 if exchange.usage is None else exchange.usage.total_tokens)
+        if case.attempt is not None:
+            self.play.calls.ended(exchange.content, case.attempt, sent, exchange.ended)
+        if case.granted is not None:
+            case.granted.release(0 if exchange.usage is None else exchange.usage.total_tokens)
         finding = amiss(exchange)
         if finding is not None:
             self.noted.append(finding)
@@ -186,48 +185,36 @@ class Session:
         Not the order of arrival: concurrent requests that differ must not swap their ids.
         """
         digest = known.digest
-        facts = {
-            **known.facts,
-            "session": self.name,
-            "at": incoming.at,
-            "elapsed": incoming.elapsed,
-            "connection": incoming.connection,
-        }
-        return Case(
-            incoming=incoming,
-            known=known,
-            key=draw(0, self.name, digest, self._repetition(digest)),
-            manner=self._manner,
-            facts=facts,
-        )
+        key = draw(0, self.name, digest, self._repetition(digest))
+        return Case(incoming, known, self.name, self._manner, key)
 
-    def _outcome(self, facts: dict[str, Any], plan: Plan, hidden: str = "") -> Outcome:
-        return Outcome(session=self, journal=self.journal, plan=plan, facts=facts, hidden=hidden)
+    def _outcome(self, case: Case, plan: Plan) -> Outcome:
+        return Outcome(self, self.journal, case, plan)
 
     def _refuse(self, case: Case, *errors: ApiError) -> Outcome:
-        errors = discreet(errors, case.facts["redaction"].secretless)
+        errors = discreet(errors, case.known.redaction.secretless)
         plan, message = responses.refused(errors, case.manner, case.key)
-        if hidden := str(errors[0].values.get("key", "")):  # not even a key's ends are recorded
-            message = message.replace(hidden, "***")
-        case.facts |= {"error": errors[0].name, "message": message}
-        return self._outcome(case.facts, plan, hidden)
+        case.hidden = str(errors[0].values.get("key", ""))  # not even a key's ends are recorded
+        case.error = errors[0].name
+        case.message = message.replace(case.hidden, "***") if case.hidden else message
+        return self._outcome(case, plan)
 
     def _limited(self, case: Case, decoded: Decoded) -> Outcome:
         """Answer a request that its key's limits admit; tell on every response what is left."""
         at = case.incoming.elapsed
         most = getattr(decoded.request, "max_tokens", None) or 0
         needed = sum(decoded.prompt_tokens) + most
-        granted = self._quotas.of(case.facts["key"], at)
+        granted = self._quotas.of(case.known.key, at)
         refused_by = granted.admit(needed, at)
         case.manner = replace(case.manner, headers=granted.headers(at))
         if refused_by is not None:
-            case.facts["limit"] = refused_by.limit
+            case.limit = refused_by.limit
             asked = (decoded.model.name, decoded.summary, case.incoming.query)
             return self._refuse(case, refusal_error(refused_by, *asked))
         with ExitStack() as undo:  # a bug on the way must not hold a place for ever
             undo.callback(granted.release, 0)
             outcome = self._reply(case)
-            outcome.granted = granted
+            case.granted = granted
             undo.pop_all()
         return outcome
 
@@ -235,25 +222,21 @@ class Session:
         attempt = self.play.attempt(case.known, case.incoming.elapsed)
         if isinstance(attempt, ApiError):
             return self._refuse(case, attempt)
-        outcome = self._reply_to(attempt, case)
-        outcome.attempt = attempt
-        return outcome
-
-    def _reply_to(self, attempt: Attempt, case: Case) -> Outcome:
+        case.attempt = attempt
         reply = self.play.reply(attempt)
         if isinstance(reply, ApiError):
             return self._refuse(case, reply)
-        case.facts |= self.play.record(attempt)
+        case.by = self.play.author(attempt)
         made = self._made(reply, attempt, case.known)
         if isinstance(made, ApiError):
             outcome = self._refuse(case, made)
         elif isinstance(made, Raw):
-            outcome = self._outcome(case.facts, responses.verbatim(made))
+            outcome = self._outcome(case, responses.verbatim(made))
         else:
-            case.facts["usage"] = made.answer.usage
+            case.usage = made.answer.usage
             plan = responses.answered(made, case.manner, case.key, int(case.incoming.at))
-            outcome = self._outcome(case.facts, plan)
-        outcome.plan, outcome.facts["faults"] = responses.disturbed(
+            outcome = self._outcome(case, plan)
+        outcome.plan, case.faults = responses.disturbed(
             outcome.plan,
             reply,
             attempt,

@@ -122,7 +122,7 @@ def test_only_the_caller_whose_secret_it_is_is_said_to_repeat_it(size):
     mine, theirs = (caller({"x-token": token}) for token in (OPAQUE, OPAQUE[::-1]))
     know, settings = knowing(load_service("pgpt")), Settings()
     found = [know(incoming, one, settings) for one in (mine, theirs, mine)]
-    assert [one.facts["redaction"].secrets for one in found] == [(OPAQUE,), (), (OPAQUE,)]
+    assert [one.redaction.secrets for one in found] == [(OPAQUE,), (), (OPAQUE,)]
     assert len({one.digest for one in found}) == 1
 
 
@@ -168,7 +168,7 @@ def test_a_reply_that_several_have_is_meant_by_the_conditions_of_each(desk):
         _, data, _ = outcome.plan
         ask.engine.record(outcome, Sent(status=200))
         texts = [choice["text"] for choice in msgspec.json.decode(data.bytes)["choices"]]
-        return outcome.facts["chosen"], [text == "SAID" for text in texts]
+        return outcome.exchange.chosen, [text == "SAID" for text in texts]
 
     steps, rules = ("step", [True, False]), ("rule", [False, True])
     assert [said() for _ in range(5)] == [steps, steps, rules, rules, rules]

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from mockgpt.core.blotting import reply_body, request_body, teller
 from mockgpt.core.equality import shown
-from mockgpt.core.exchange import Exchange, Journal, Sent
+from mockgpt.core.exchange import Exchange, Sent
+from mockgpt.core.journal import Journal
 from mockgpt.core.redaction import NOTHING, hidden, redaction, repeated
 from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Message
 

@@ -4,6 +4,7 @@ import pytest
 from msgspec import convert
 
 from mockgpt.core.clock import Clock
+from mockgpt.core.exchange import Incoming, Sent
 from mockgpt.core.scenario import Scenario
 from mockgpt.core.settings import Settings
 from mockgpt.files.scenarios import load_scenarios
@@ -188,3 +189,15 @@ def test_whoever_holds_a_session_goes_on_holding_it(desk):
     ask.engine.open("default", load_scenarios([TWO], ask.engine.service))
     assert ask("b").said == "one"
     assert [exchange.rule for exchange in held.journal] == ["rule-1"]
+
+
+def test_a_bug_ends_the_attempt_that_it_met(desk):
+    """A retry of it takes no further reply."""
+    ask = desk(TWO)
+    begun = ask.begin("a")
+    failed = ask.engine.fail(Incoming(), ValueError("x"), begun.outcome)
+    ask.engine.record(failed, Sent(status=500))
+    again = ask("a")
+    assert again.said == begun.said
+    assert again.outcome.exchange.attempt == 2
+    assert ask("a").said != begun.said

@@ -10,7 +10,8 @@ from mockgpt.core import keys
 from mockgpt.core.draws import answer_id, between, draw, uuid4
 from mockgpt.core.endpoints import find, refusal
 from mockgpt.core.errors import ApiError, render
-from mockgpt.core.exchange import Exchange, Journal, Sent
+from mockgpt.core.exchange import Exchange, Sent
+from mockgpt.core.journal import Journal
 from mockgpt.core.prose import knows_locale, locale_of, prose
 from mockgpt.core.verdict import amiss
 from mockgpt.files.services import load_service

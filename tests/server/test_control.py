@@ -394,7 +394,7 @@ def test_the_journal_is_told_page_by_page(serve):
 
 
 def test_cursors_hold_when_old_entries_are_dropped(controls, monkeypatch):
-    monkeypatch.setattr("mockgpt.core.exchange.Journal.__init__.__defaults__", (3, 2**20))
+    monkeypatch.setattr("mockgpt.core.journal.Journal.__init__.__defaults__", (3, 2**20))
     controls.ok("POST", "/sessions/default/reset")
     for text in "abcde":
         controls.chat(text)
