@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from mockgpt.core.answers import Answer, Embedded, Said
 from mockgpt.core.calls import Attempt
 from mockgpt.core.decode import Decoded, model_not_found
-from mockgpt.core.draws import answer_id, between, draw, drawing, uuid4
+from mockgpt.core.draws import answer_id, between, draw, drawing, part, uuid4
 from mockgpt.core.encode import models
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.encode.text import Encoded
@@ -39,6 +39,7 @@ from mockgpt.core.service import Dialect, Endpoint, Service
 
 _HEADER_SHOWN = 1_000  # characters of a header that repeats what the client sent
 _DRAWN = ("request_id", "milliseconds")  # for each response anew
+_MILLISECONDS, _REQUEST_ID, _ID = map(part, ("milliseconds", "request id", "id"))
 _TOKENS, _VECTORS = 1_024, 1  # of an answer that is kept in bytes
 
 
@@ -145,9 +146,9 @@ def answered(prepared: Prepared, manner: Manner, key: bytes, at: int) -> Plan:
     """Return the response to one request, in this second of the Unix epoch."""
     answer, encoded = prepared.answer, prepared.encoded
     drawn = drawing(manner.seed, key)
-    tenths = between(drawn("milliseconds"), 2_000_000, 20_000_000)
+    tenths = between(drawn(_MILLISECONDS), 2_000_000, 20_000_000)
     values = {
-        "request_id": uuid4(drawn("request id")),
+        "request_id": uuid4(drawn(_REQUEST_ID)),
         "model": prepared.model,
         "milliseconds": f"{tenths / 10_000:.4f}",
     }
@@ -155,7 +156,7 @@ def answered(prepared: Prepared, manner: Manner, key: bytes, at: int) -> Plan:
     headers = filled if not manner.headers else _with(filled, manner.headers, prepared.common)
     id_ = answer.id
     if id_ is None and encoded.id:
-        id_ = answer_id(encoded.id, drawn("id"))
+        id_ = answer_id(encoded.id, drawn(_ID))
     created = at if answer.created is None else answer.created
     if encoded.streamed:
         return stream(headers, encoded.filled(id_ or "", created))
@@ -283,8 +284,7 @@ def _headed(plan: Plan, headers: dict[str, str]) -> Plan:
 
 
 def _common(manner: Manner, key: bytes) -> Headers:
-    request_id = uuid4(draw(manner.seed, key, "request id"))
-    values = {"request_id": request_id}
+    values = {"request_id": uuid4(drawing(manner.seed, key)(_REQUEST_ID))}
     own = [(name, _formatted(text, values)) for name, text in manner.service.headers.items()]
     return (*own, *manner.headers)
 

@@ -16,7 +16,7 @@ from mockgpt.core.blotting import discreet
 from mockgpt.core.calls import Attempt, Repetitions
 from mockgpt.core.case import Case, Know, Known, unread
 from mockgpt.core.decode import Decoded
-from mockgpt.core.draws import draw
+from mockgpt.core.draws import drawing, part
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Exchange, Incoming, Sent
 from mockgpt.core.journal import Journal
@@ -64,6 +64,7 @@ class Session:
         know: Know,
     ) -> None:
         self.name = name
+        self._drawn = drawing(0, name)
         self._service = service
         self._embed = embed
         self._know = know
@@ -185,7 +186,7 @@ class Session:
         Not the order of arrival: concurrent requests that differ must not swap their ids.
         """
         digest = known.digest
-        key = draw(0, self.name, digest, self._repetition(digest))
+        key = self._drawn(part(digest) + part(self._repetition(digest)))
         return Case(incoming, known, self.name, self._manner, key)
 
     def _outcome(self, case: Case, plan: Plan) -> Outcome:

@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from mockgpt.core import keys
-from mockgpt.core.draws import answer_id, between, draw, uuid4
+from mockgpt.core.draws import answer_id, between, draw, drawing, part, uuid4
 from mockgpt.core.endpoints import find, refusal
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.exchange import Exchange, Sent
@@ -31,6 +31,17 @@ def test_draws_are_for_ever():
     assert draw(7, "purpose").hex() == (
         "94eea40da74f294dfa0ba4681622863c3846f25b59508ac49f41e7a314fb0cdc"
     )
+
+
+def test_what_is_drawn_for_further_parts_is_what_a_draw_for_all_of_them_is():
+    drawn = drawing(7, "a", b"bc")
+    for further in [("d",), (b"", 12), ("d",)]:
+        assert drawn(b"".join(map(part, further))) == draw(7, "a", b"bc", *further)
+
+
+def test_ids_are_for_ever():
+    assert answer_id("chatcmpl-", draw(7)) == "chatcmpl-VgdIuOQ0J6ZeenpXet6PDeQLjkeGc"
+    assert uuid4(draw(7)) == "0a420b07-2ce7-4f6a-a833-576ffa74ea21"
 
 
 def test_ids_have_the_form_of_the_service_s():
