@@ -126,7 +126,8 @@ def test_responses_are_written_in_one_module():
     assert not [*places("web.Response"), *places("web.StreamResponse"), *places("json_response")]
     assert {place.partition(":")[0] for place in places("head_bytes")} == {"mockgpt.server.send"}
     written = {place.partition(":")[0] for place in places("transport.write")}
-    assert written == {"mockgpt.server.send", "mockgpt.server.proxy"}  # what CONNECT is answered
+    wires = {"mockgpt.server.asked", "mockgpt.server.outbox"}  # what a sender has them write
+    assert written == {*wires, "mockgpt.server.proxy"}  # what CONNECT is answered
 
 
 def test_everything_is_caught_in_one_place():

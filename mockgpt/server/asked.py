@@ -20,6 +20,7 @@ class RequestWire:
         self._request = request
         self.method = request.method
         self.http11 = request.version >= HttpVersion11
+        self.time = asyncio.get_running_loop().time
 
     @property
     def keep_alive(self) -> bool:
@@ -31,6 +32,13 @@ class RequestWire:
         """The connection's transport, None once it is lost."""
         return self._request.transport
 
+    def write(self, data: bytes, *, last: bool) -> None:
+        """Write bytes of an answer."""
+        del last
+        transport = self._request.transport
+        assert transport is not None, "the sender looked whether it is there"
+        transport.write(data)
+
     def drained(self) -> Awaitable[None]:
         """Wait until the client has taken most of what was written."""
         return self._request.writer.drain()
@@ -40,7 +48,7 @@ class RequestWire:
         protocol = self._request.protocol
         if isinstance(protocol, Connection):
             return await protocol.stays_until(due)
-        await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+        await asyncio.sleep(max(0.0, due - self.time()))
         return True
 
 

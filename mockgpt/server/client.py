@@ -14,9 +14,10 @@ log = logging.getLogger("mockgpt")
 class Client:
     """Whoever an answer is for. One answer at a time waits until a time, or until it leaves."""
 
-    __slots__ = ("_sleeper", "_timer", "_untaken", "_untaken_since", "left")
+    __slots__ = ("_loop", "_sleeper", "_timer", "_untaken", "_untaken_since", "left")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self.left = False  # it will say no more, and may be gone
         self._sleeper: asyncio.Future[bool] | None = None  # of a plan that pauses
         self._timer: asyncio.TimerHandle | None = None
@@ -24,14 +25,13 @@ class Client:
 
     def stays_until(self, due: float) -> asyncio.Future[bool]:
         """Wait until that time of the loop; False as soon as the client leaves."""
-        loop = asyncio.get_running_loop()
         if self._timer is not None:  # of a wait that was cancelled
             self._timer.cancel()
-        self._sleeper = sleeper = loop.create_future()
+        self._sleeper = sleeper = self._loop.create_future()
         if self.left:
             sleeper.set_result(False)
         elif due < FOR_EVER:
-            self._timer = loop.call_at(due, self._wake)
+            self._timer = self._loop.call_at(due, self._wake)
         return sleeper
 
     def leave(self) -> None:

@@ -88,7 +88,7 @@ class Connection(RequestHandler):
         self._refuse = refuse
         self._patience = patience
         self.number = number
-        self._client = Client()
+        self._client = Client(loop)
         self._half_closed = False
         self._handled = 0  # of the requests that were parsed
         self._broken = ""  # why no more of a request will come, or be heard

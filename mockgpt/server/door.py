@@ -14,6 +14,7 @@ import aiohttp
 
 from mockgpt.server.client import Client, secure
 from mockgpt.server.connection import Connection
+from mockgpt.server.outbox import Outbox
 from mockgpt.server.patience import Patience
 from mockgpt.server.plain import Plain, plain
 from mockgpt.server.wire import Wire
@@ -48,6 +49,7 @@ class Doors:
         self.most = min(most, _BODY)
         self.loop = asyncio.get_running_loop()
         self.open: set[FrontDoor] = set()
+        self.outbox = Outbox(self.loop)
 
 
 class FrontDoor(asyncio.Protocol):
@@ -59,7 +61,7 @@ class FrontDoor(asyncio.Protocol):
 
     __slots__ = (
         "_ahead", "_answering", "_client", "_doors", "_ended", "_ends", "_heard", "_paused", "_room",
-        "keep_alive", "number", "transport",
+        "keep_alive", "number", "time", "transport",
     )  # fmt: skip
 
     method = "POST"
@@ -69,15 +71,16 @@ class FrontDoor(asyncio.Protocol):
         self.number = number
         self.keep_alive = True  # after the request in hand
         self.transport: asyncio.Transport | None = None
+        self.time = doors.loop.time
         self._doors = doors
-        self._client = Client()
+        self._client = Client(doors.loop)
         self._ahead: bytearray | None = None  # of a request that is not whole, or not answered yet
         self._answering: Coroutine[Any, Any, bool] | None = None
         self._ended: asyncio.Future[None] | None = None  # of who waits until it is answered
         self._ends = False  # no request is answered any more
         self._paused = False  # the transport holds so much that it has to send first
         self._room: asyncio.Future[None] | None = None  # until then an answer waits
-        self._heard = doors.loop.time()  # when a part of a request came, or an answer ended
+        self._heard = self.time()  # when a part of a request came, or an answer ended
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -127,10 +130,11 @@ class FrontDoor(asyncio.Protocol):
                 return
             stop = end + 4 + head.length
             if len(data) < stop:
-                self._heard = self._doors.loop.time()
+                self._heard = self.time()
                 break
             body = bytes(data[end + 4 : stop])
             begin = stop
+            self._doors.outbox.release(self.transport)
             self.keep_alive = head.keep_alive
             self._answering = self._doors.answer(head, body, self, self.number)
             self._step()
@@ -182,13 +186,14 @@ class FrontDoor(asyncio.Protocol):
 
     def _over(self, *, goes_on: bool) -> None:
         self._answering = None
-        self._heard = self._doors.loop.time()
+        self._heard = self.time()
         if self._ended is not None:
             self._ended.set_result(None)
         if self._ends or not goes_on or self.transport is None:
             self._end()
 
     def _end(self) -> None:
+        self._doors.outbox.release(self.transport)
         self._ends = True
         self._ahead = None
         if self.transport is not None and not self.transport.is_closing():
@@ -196,6 +201,7 @@ class FrontDoor(asyncio.Protocol):
 
     def _hand_over(self, data: bytes | bytearray) -> Connection:
         """Leave the connection to aiohttp, as asyncio would have made it known to it."""
+        self._doors.outbox.release(self.transport)
         transport, self.transport = self.transport, None
         assert transport is not None, "what is lost is not served"
         self._ahead = None
@@ -212,6 +218,7 @@ class FrontDoor(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Answer what was asked before the client said that it has said all; else close."""
+        self._doors.outbox.release(self.transport)
         if self._answering is not None:
             self._client.leave()
             return not secure(self.transport)
@@ -227,6 +234,11 @@ class FrontDoor(asyncio.Protocol):
         room, self._room = self._room, None
         if room is not None:
             room.set_result(None)
+
+    def write(self, data: bytes, *, last: bool) -> None:
+        """Write bytes of an answer; its last a little later, where others' may come with them."""
+        assert self.transport is not None, "the sender looked whether it is there"
+        self._doors.outbox.write(self.transport, data, waits=last and len(self._doors.open) > 1)
 
     def drained(self) -> Awaitable[None] | None:
         """Return what ends when the client has taken most of what was written; None: it has."""

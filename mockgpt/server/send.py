@@ -25,7 +25,7 @@ class Sender:
 
     __slots__ = (
         "_at", "_begun", "_body", "_bytes", "_chunks", "_due", "_ending", "_events", "_framing",
-        "_head", "_loop", "_now", "_pending", "_said", "_sent_events", "_silence", "_size", "_sizes",
+        "_head", "_now", "_pending", "_said", "_sent_events", "_silence", "_size", "_sizes", "_time",
         "_times", "_turn", "_wire", "keep_alive",
     )  # fmt: skip
 
@@ -33,7 +33,7 @@ class Sender:
         self.keep_alive = False  # whether the connection goes on behind the response
         self._wire = wire
         self._at = at
-        self._loop = asyncio.get_running_loop()
+        self._time = wire.time
         self._framing: Framing | None = None  # of a response whose head is on the wire
         self._sent_events = self._chunks = self._bytes = 0  # that were written
         self._times, self._sizes = array("d"), array("I")  # of the writes
@@ -56,7 +56,7 @@ class Sender:
             events=self._sent_events,
             chunks=self._chunks,
             bytes=self._bytes,
-            seconds=self._loop.time() - self._begun,
+            seconds=self._time() - self._begun,
             silence=self._silence,
             ending=self._ending,
             writes=tuple(map(Write, self._times, self._sizes)),
@@ -70,7 +70,7 @@ class Sender:
 
     async def send(self, plan: Plan) -> None:
         """Execute a plan. A client that leaves ends it; nothing is raised for that."""
-        self._begun = self._turn = self._now = self._said = self._due = self._loop.time()
+        self._begun = self._turn = self._now = self._said = self._due = self._time()
         # Of a plan before this one, which failed, nothing is left.
         self._head: Head | None = None
         self._pending: list[bytes] = []  # of the body, to be written in one
@@ -167,7 +167,7 @@ class Sender:
         framed, transport = self._framing, self._wire.transport
         if framed is None or not framed.chunked or transport is None or not common:
             return n, None
-        write, drained, time = transport.write, self._wire.drained, self._loop.time
+        write, drained, time = transport.write, self._wire.drained, self._time
         note_time, note_size = self._times.append, self._sizes.append
         begun, due, now, until = self._begun, self._due, self._now, self._turn + _TURN
         first, last, noted = n, len(texts) - 1, n + _WRITES - self._chunks
@@ -218,7 +218,7 @@ class Sender:
         """Wait for a write and for the pauses; at least, let others have their turn."""
         if writing is not None:
             await writing
-            self._now = self._said = self._loop.time()
+            self._now = self._said = self._time()
         if self._due > self._now:
             return await self._wire.stays_until(self._due)
         await asyncio.sleep(0)
@@ -231,7 +231,7 @@ class Sender:
         """
         if not stayed:
             raise ConnectionResetError("the client left")
-        self._turn = self._loop.time()
+        self._turn = self._time()
         self._silence = max(self._silence, self._turn - self._said)
         self._now = self._turn
 
@@ -248,18 +248,19 @@ class Sender:
         before, framed = b"", self._framing
         if framed is None:
             framed = framing(head, self._wire)
-            before = head_bytes(head, framed, self._at, http11=self._wire.http11)
+            before = head_bytes(head, framed, self._at)
             self._framing = framed
         self._pending, self._size = [], 0
         if framed.bodiless:
-            return self._put(before, 0)
+            return self._put(before, 0, ends=ends)
         if not framed.chunked:
-            return self._put(b"".join((before, *pieces)), size)
+            return self._put(b"".join((before, *pieces)), size, ends=ends)
         chunk = (b"%x\r\n" % size, *pieces, b"\r\n") if size else ()
-        return self._put(b"".join((before, *chunk, LAST_CHUNK if ends else b"")), size)
+        data = b"".join((before, *chunk, LAST_CHUNK if ends else b""))
+        return self._put(data, size, ends=ends)
 
-    def _put(self, data: bytes, size: int) -> Awaitable[None] | None:
-        """Put bytes on the wire, so many of them of the body.
+    def _put(self, data: bytes, size: int, *, ends: bool) -> Awaitable[None] | None:
+        """Put bytes on the wire, so many of them of the body, the last of which they may be.
 
         Returns what ends when the client has taken them.
         """
@@ -267,10 +268,10 @@ class Sender:
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client left")
         if not data:
-            self._now = self._loop.time()
+            self._now = self._time()
             return None
-        transport.write(data)
-        self._now = self._said = now = self._loop.time()
+        self._wire.write(data, last=ends)
+        self._now = self._said = now = self._time()
         if size:
             if self._chunks < _WRITES:
                 self._times.append(now - self._begun)

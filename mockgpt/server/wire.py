@@ -6,7 +6,7 @@ Every answer is framed here, whichever door its request came through.
 import asyncio
 import socket
 import struct
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Iterable
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -41,6 +41,13 @@ class Wire(Protocol):
     def transport(self) -> asyncio.Transport | None:
         """The connection's transport, None once it is lost."""
 
+    @property
+    def time(self) -> Callable[[], float]:
+        """What tells the time of the loop, in seconds."""
+
+    def write(self, data: bytes, *, last: bool) -> None:
+        """Write bytes of an answer. Its `last` may be written together with others' a little later."""
+
     def drained(self) -> Awaitable[None] | None:
         """Return what ends when the client has taken most of what was written; None: it has."""
 
@@ -54,6 +61,7 @@ class Framing(Struct, frozen=True):
     bodiless: bool
     chunked: bool
     keep_alive: bool
+    http11: bool
 
 
 def framing(head: Head, wire: Wire) -> Framing:
@@ -64,6 +72,7 @@ def framing(head: Head, wire: Wire) -> Framing:
         bodiless=bodiless,
         chunked=endless and wire.http11,
         keep_alive=wire.keep_alive and (wire.http11 or not endless),
+        http11=wire.http11,
     )
 
 
@@ -77,69 +86,56 @@ def cut(transport: asyncio.Transport, how: Literal["reset", "close"]) -> None:
         transport.close()
 
 
-class _Template(Struct, frozen=True):
-    """A head with `%s` for what differs: its values, then its date and its length, where it has such."""
-
-    text: str
-    lines: int
-    dated: bool
-    sized: bool
-
-
-def head_bytes(head: Head, framed: Framing, at: float, *, http11: bool) -> bytes:
+def head_bytes(head: Head, framed: Framing, at: float) -> bytes:
     """Return a status line and headers. `at` in seconds of the clock gives the Date.
 
     Raises ValueError for a header that would break the lines.
     """
-    headers, status = head.headers, head.status
-    size = head.length and 1
+    headers, length = head.headers, head.length
+    size = None if head.status == _WITHOUT_LENGTH else length and 1
     if isinstance(headers, Filled):
+        _check(headers.values)
         values: tuple[object, ...] = headers.values
-        template = _template(headers.layout, status, framed, size, http11=http11)
+        template = _template(headers.layout, head.status, framed, size, int(at))
     else:
         values = ()
-        template = _written(Layout(headers), status, framed, size, http11=http11)
-    if template.dated:
-        values = (*values, _http_date(int(at)))
-    if template.sized:
-        values = (*values, head.length)
-    text = template.text % values
-    if text.count("\n") != template.lines or text.count("\r") != template.lines:
-        raise ValueError(f"expected headers of one line each, found {headers!r}")
-    return text.encode("latin-1")
+        template = _written(Layout(headers), head.status, framed, size, int(at))
+    if size is not None:
+        values = (*values, length)
+    return (template % values).encode("latin-1")
 
 
-def _written(
-    layout: Layout, status: int, framed: Framing, size: int | None, *, http11: bool
-) -> _Template:
-    """Return the head of all responses with these headers that are framed alike.
+def _written(layout: Layout, status: int, framed: Framing, size: int | None, second: int) -> str:
+    """Return the head of all responses of that second with these headers that are framed alike.
 
-    `size` is None where the length is unknown, 0 where it is that, and 1 for all others.
+    It has `%s` for what differs: its values, then its length, where that is told. `size` is None
+    where it is not, 0 where it is that, and 1 for all others.
     """
-    lines = [f"HTTP/1.{int(http11)} {status} {_PHRASES.get(status, '')}"]
+    _check(text for header in layout.headers for text in header)
+    lines = [f"HTTP/1.{int(framed.http11)} {status} {_PHRASES.get(status, '')}"]
     given = {name.lower() for name, _ in layout.headers}
     for place, (name, value) in enumerate(layout.headers):
         text = f"{name}: {'' if place in layout.places else value}".replace("%", "%%")
         lines.append(f"{text}%s" if place in layout.places else text)
-    dated, sized = "date" not in given, size is not None and status != _WITHOUT_LENGTH
-    if dated:
-        lines.append("date: %s")
+    if "date" not in given:
+        lines.append(f"date: {formatdate(second, usegmt=True)}")
     if "server" not in given:
         lines.append("server: mockgpt")
     if framed.chunked:
         lines.append("Transfer-Encoding: chunked")
-    elif sized:
+    elif size is not None:
         lines.append("Content-Length: %s")
     if "content-type" not in given and not framed.bodiless and size != 0:
         lines.append("Content-Type: application/octet-stream")
-    if "connection" not in given and framed.keep_alive is not http11:
+    if "connection" not in given and framed.keep_alive is not framed.http11:
         lines.append(f"Connection: {'keep-alive' if framed.keep_alive else 'close'}")
-    return _Template("\r\n".join(lines) + "\r\n\r\n", len(lines) + 1, dated, sized)
+    return "\r\n".join(lines) + "\r\n\r\n"
+
+
+def _check(texts: Iterable[str]) -> None:
+    for text in texts:
+        if "\n" in text or "\r" in text:
+            raise ValueError(f"expected headers of one line each, found {text!r}")
 
 
 _template = lru_cache(maxsize=64)(_written)
-
-
-@lru_cache(maxsize=8)
-def _http_date(at: int) -> str:
-    return formatdate(at, usegmt=True)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from mockgpt.core.plan import FOR_EVER
-from mockgpt.server import door
+from mockgpt.server import door, outbox
 from mockgpt.server.patience import Patience
 
 
@@ -21,7 +21,8 @@ class Transport(asyncio.Transport):
         self.closed = self.reset = False
 
     def write(self, data):
-        self.written += data
+        if not self.closed:
+            self.written += data
 
     def is_closing(self):
         return self.closed
@@ -71,6 +72,8 @@ class Answers:
         try:
             while b"wait" in body and await wire.stays_until(FOR_EVER):
                 pass
+            if b"said" in body:
+                wire.write(body, last=True)
             if b"write" in body and (drained := wire.drained()) is not None:
                 await drained
             if b"fail" in body:
@@ -78,7 +81,7 @@ class Answers:
                 raise ZeroDivisionError
         finally:
             self.ended.append(body)
-        return True
+        return wire.keep_alive
 
 
 def plain_request(body):
@@ -89,7 +92,8 @@ def plain_request(body):
 
 
 @asynccontextmanager
-async def opened(**aiohttp):
+async def opened(*, others=0, **aiohttp):
+    """Open a door, and so many others of the same server."""
     made = []
 
     def connection(number):
@@ -98,10 +102,17 @@ async def opened(**aiohttp):
 
     answers = Answers()
     doors = door.Doors(answers, connection, Patience(), most=2**20)
-    one, transport = door.FrontDoor(doors, 7), Transport()
-    one.connection_made(transport)
+    one, transport = front(doors)
+    for _ in range(others):
+        front(doors)
     yield one, transport, answers, made
     assert (one in doors.open) is (one.transport is not None)
+
+
+def front(doors):
+    one, transport = door.FrontDoor(doors, 7), Transport()
+    one.connection_made(transport)
+    return one, transport
 
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -218,7 +229,7 @@ async def test_nothing_is_read_while_as_much_is_still_ahead():
         one.data_received(plain_request(b"wait"))
         one.data_received(plain_request(b"wait") + plain_request(b"x" * 2**18) * 2)
         assert not transport.reads
-        one._client = door.Client()
+        one._client = door.Client(asyncio.get_running_loop())
         first.leave()
         await settled(answers, 1)
         assert not transport.reads
@@ -292,3 +303,60 @@ async def test_a_connection_may_be_ended_at_once():
         one.connection_lost(None)
         one.abort()
         one.look(1e9)
+
+
+async def test_answers_of_one_turn_are_written_together_at_its_end():
+    async with opened() as (one, transport, _, _):
+        one.data_received(plain_request(b"said alone"))
+        assert transport.written == b"said alone"  # there is nothing to write it with
+        second, other = front(one._doors)
+        one.data_received(plain_request(b", said a"))
+        second.data_received(plain_request(b"said b"))
+        assert (transport.written, other.written) == (b"said alone", b"")
+        await asyncio.sleep(0)
+        assert (transport.written, other.written) == (b"said alone, said a", b"said b")
+
+
+async def test_a_turn_with_many_answers_writes_some_of_them_before_its_end():
+    """Else the first would wait for all."""
+    async with opened() as (one, _, _, _):
+        fronts = [front(one._doors) for _ in range(2 * outbox._TOGETHER + 1)]
+        for number, (other, _) in enumerate(fronts, 1):
+            other.data_received(plain_request(b"said"))
+            written = sum(transport.written == b"said" for _, transport in fronts)
+            assert written == number // outbox._TOGETHER * outbox._TOGETHER
+        await asyncio.sleep(0)
+        assert {transport.written for _, transport in fronts} == {b"said"}
+
+
+async def test_a_long_answer_and_what_is_not_its_last_are_written_at_once():
+    async with opened(others=1) as (one, transport, _, _):
+        one.data_received(plain_request(b"said" * 2**14))
+        assert len(transport.written) == 2**16
+        one.write(b", more", last=False)
+        assert transport.written.endswith(b", more")
+
+
+async def test_nothing_overtakes_what_is_still_to_be_written():
+    async with opened(others=1) as (one, transport, _, made):
+        one.data_received(plain_request(b"said a") + plain_request(b"said b") + GET)
+        assert transport.written == b"said asaid b"  # before aiohttp has the connection
+        assert len(made) == 1
+
+
+@pytest.mark.parametrize("how", ["asked", "client", "server", "stop"])
+async def test_what_is_still_to_be_written_is_there_before_the_end(how):
+    async with opened(others=1) as (one, transport, _, _):
+        request = plain_request(b"said")
+        if how == "asked":
+            request = request.replace(b"Host: x", b"Host: x\r\nConnection: close")
+        one.data_received(request)
+        assert bool(transport.written) is (how == "asked")
+        if how == "client":
+            assert not one.eof_received()  # then asyncio closes it
+        elif how == "server":
+            one.close()
+        elif how == "stop":
+            await one.shutdown(0)
+        assert transport.written == b"said"
+        assert transport.closed is (how != "client")

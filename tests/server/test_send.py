@@ -2,16 +2,18 @@
 
 import asyncio
 import socket
+import time
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
 
-from mockgpt.core.plan import Abort, Data, End, Events, Head, Pause
+from mockgpt.core.plan import Abort, Data, End, Events, Filled, Head, Layout, Pause
 from mockgpt.server.asked import Answered, RequestWire
 from mockgpt.server.run import bind
 from mockgpt.server.send import Sender
+from mockgpt.server.wire import Framing, head_bytes
 
 AT = 1_686_986_070.0
 STREAM = Head(200, (("content-type", "text/event-stream"),))
@@ -65,9 +67,24 @@ def wire_to(written):
 
     transport = SimpleNamespace(is_closing=lambda: False, write=written.append, close=lambda: None)
     return SimpleNamespace(
-        method="GET", http11=True, keep_alive=True, drained=lambda: None,
-        stays_until=stays_until, transport=transport,
+        method="GET", http11=True, keep_alive=True, drained=lambda: None, time=time.monotonic,
+        stays_until=stays_until, transport=transport, write=lambda data, **_: written.append(data),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (("x-a", "b\nx-c: d"),),
+        (("x-a\r", "b"),),
+        Filled(Layout((("x-a", ""),), (0,)), ("b\r",)),
+        Filled(Layout((("x-a", ""), ("x-b", "\n")), (0,)), ("c",)),
+    ],
+)
+def test_a_header_that_would_break_the_lines_is_not_sent(headers):
+    whole = Framing(bodiless=False, chunked=False, keep_alive=True, http11=True)
+    with pytest.raises(ValueError, match="expected headers of one line each"):
+        head_bytes(Head(200, headers, 0), whole, AT)
 
 
 async def test_a_whole_answer_has_its_length_and_the_clock_s_date():
