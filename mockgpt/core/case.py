@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mockgpt.core import keys
 from mockgpt.core.answers import Usage
@@ -23,15 +24,15 @@ from mockgpt.core.scenario import Loaded, Rule, Scenario
 from mockgpt.core.service import Service
 from mockgpt.core.settings import Settings, remembering
 
+_NONE = Attempt("", 0, 0)
 _REMEMBERED, _SHORT = 256, 4_096  # requests that are known when they come again, and their bytes
 
 
 class Known(Struct, kw_only=True, eq=False):
     """What is known of a request whenever it comes: nothing of it depends on those before.
 
-    `digest` is equal for equal requests, `key` the fingerprint of the API key that decides. `errors`
-    refuse it; else there is a `route`, and where that leads to what has a body, what is `decoded`,
-    `asked` and `wanted`.
+    `record` is its record so far. `errors` refuse it; else there is a `route`, and where that leads
+    to what has a body, what is `decoded`, `asked` and `wanted`.
 
     `choice`, `why` nothing answers and what is `prepared` are filled in once they are found, and
     hold for that scenario alone, `prepared` for that rule and reply; most requests `came` only once,
@@ -39,14 +40,8 @@ class Known(Struct, kw_only=True, eq=False):
     """
 
     caller: Caller
-    method: str
-    path: str
-    body: bytes = b""
-    digest: bytes = b""
-    key: str = ""
-    redaction: Redaction
+    record: Exchange
     route: Route | None = None
-    endpoint: str | None = None  # once it is not refused before
     errors: tuple[ApiError, ...] = ()
     decoded: Decoded | None = None
     asked: Asked | None = None
@@ -88,38 +83,29 @@ class Case(Struct, eq=False):
 
     def exchange(self, sent: Sent | None = None, number: int = 0) -> Exchange:
         """Return its record, where this was sent."""
-        incoming, known, by = self.incoming, self.known, self.by
-        decoded, caller = known.decoded, known.caller
-        attempt = None if by is NOBODY else self.attempt
-        return Exchange(
+        incoming, by = self.incoming, self.by
+        attempt = _NONE if by is NOBODY or self.attempt is None else self.attempt
+        # Of more than fourteen keywords in one call CPython makes a dictionary, which takes longer.
+        exchange = replace(
+            self.known.record,
             session=self.session,
             number=number,
             connection=incoming.connection,
             at=incoming.at,
             elapsed=incoming.elapsed,
-            method=known.method,
-            path=known.path,
-            headers=caller.headers,
-            body=known.body,
-            content=known.digest,
-            key=known.key,
-            endpoint=known.endpoint,
-            request=None if decoded is None else decoded.request,
-            retries=caller.retries,
             rule=by.rule,
             place=by.place,
             chosen=by.chosen,
-            call=0 if attempt is None else attempt.call,
-            attempt=0 if attempt is None else attempt.attempt,
+            call=attempt.call,
+            attempt=attempt.attempt,
             faults=self.faults,
-            ignored=() if decoded is None else decoded.ignored,
-            error=self.error,
-            limit=self.limit,
-            message=self.message,
             usage=self.usage,
-            bug=self.bug,
             sent=sent,
-            redaction=known.redaction,
+        )
+        if self.error is None:
+            return exchange
+        return replace(
+            exchange, error=self.error, limit=self.limit, message=self.message, bug=self.bug
         )
 
 
@@ -153,17 +139,19 @@ def _known(
     method, path, query, body = said
     accepted = settings.api_keys
     secrets = repeated(caller.secret, (path, *caller.headers.values()), body)
-    known = Known(
-        caller=caller,
+    route = find(path, service)
+    record = Exchange(
+        at=0.0,
         method=method,
         path=path,
+        headers=caller.headers,
         body=body,
-        digest=draw(0, method, path, query, body, size=16),
+        content=draw(0, method, path, query, body, size=16),
         key=keys.fingerprint(keys.decisive(caller.keys, accepted)),
+        retries=caller.retries,
         redaction=settings.redaction.knowing(secrets),
-        route=find(path, service),
     )
-    route = known.route
+    known = Known(caller=caller, record=record, route=route)
     error = refusal(method, path, route, service, query)
     if error is None and method != "OPTIONS":  # browsers send their pre-flight without a key
         error = keys.refusal(caller.keys, accepted, caller.bearer) or trouble
@@ -171,8 +159,8 @@ def _known(
         known.errors = (error,)
         return known
     assert route is not None, "an unknown path is a refusal"
-    known.endpoint = route.endpoint.name
-    if method == "OPTIONS" or known.endpoint not in DECODED:
+    known.record = record = replace(record, endpoint=route.endpoint.name)
+    if method == "OPTIONS" or record.endpoint not in DECODED:
         return known
     decoded = decode(
         body,
@@ -186,8 +174,9 @@ def _known(
     if not isinstance(decoded, Decoded):
         known.errors = decoded
         return known
+    known.record = replace(record, request=decoded.request, ignored=decoded.ignored)
     known.decoded = decoded
-    known.wanted = Wanted(known.key, decoded.request)
+    known.wanted = Wanted(record.key, decoded.request)
     known.asked = Asked(
         request=decoded.request, body=decoded.body, headers=caller.sent, api_keys=caller.keys
     )
@@ -196,9 +185,5 @@ def _known(
 
 def unread(incoming: Incoming, redaction: Redaction) -> Known:
     """Return what there is to record of a request that nothing is decided of yet."""
-    return Known(
-        caller=keys.caller({}),  # what its headers say is not looked at
-        method=incoming.method,
-        path=incoming.path,
-        redaction=redaction,
-    )
+    record = Exchange(at=0.0, method=incoming.method, path=incoming.path, redaction=redaction)
+    return Known(caller=keys.caller({}), record=record)  # what its headers say is not looked at

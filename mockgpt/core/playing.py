@@ -62,7 +62,7 @@ class Play:
             return self._undecided(error.rule, error)
 
     def _attempt(self, known: Known, at: float) -> Attempt | ApiError:
-        content, asked = known.digest, known.asked
+        content, asked = known.record.content, known.asked
         assert asked is not None, "only what is understood is asked about"
         wanted = known.wanted
         if self._counts:

@@ -150,7 +150,8 @@ class Session:
         by = self.settings.redaction.with_secrets(keys.caller(incoming.headers).secret)
         case = Case(incoming, unread(incoming, by), self.name, self._manner)
         if before is not None:
-            case.known.digest = before.case.known.digest
+            content = before.case.known.record.content
+            case.known.record = replace(case.known.record, content=content)
             case.attempt, case.granted = before.case.attempt, before.case.granted
         case.bug = by.bug(bug)
         case.error, case.message = "mockgpt_bug", repr(case.bug)
@@ -185,7 +186,7 @@ class Session:
 
         Not the order of arrival: concurrent requests that differ must not swap their ids.
         """
-        digest = known.digest
+        digest = known.record.content
         key = self._drawn(part(digest) + part(self._repetition(digest)))
         return Case(incoming, known, self.name, self._manner, key)
 
@@ -193,7 +194,7 @@ class Session:
         return Outcome(self, self.journal, case, plan)
 
     def _refuse(self, case: Case, *errors: ApiError) -> Outcome:
-        errors = discreet(errors, case.known.redaction.secretless)
+        errors = discreet(errors, case.known.record.redaction.secretless)
         plan, message = responses.refused(errors, case.manner, case.key)
         case.hidden = str(errors[0].values.get("key", ""))  # not even a key's ends are recorded
         case.error = errors[0].name
@@ -205,7 +206,7 @@ class Session:
         at = case.incoming.elapsed
         most = getattr(decoded.request, "max_tokens", None) or 0
         needed = sum(decoded.prompt_tokens) + most
-        granted = self._quotas.of(case.known.key, at)
+        granted = self._quotas.of(case.known.record.key, at)
         refused_by = granted.admit(needed, at)
         case.manner = replace(case.manner, headers=granted.headers(at))
         if refused_by is not None:

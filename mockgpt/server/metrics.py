@@ -76,7 +76,7 @@ class Metrics:
 
     async def send(self, sender: Sender, outcome: Outcome) -> None:
         """Send an answer and watch it."""
-        with closing(self._watched(outcome.plan, outcome.case.known.endpoint or "")) as plan:
+        with closing(self._watched(outcome.plan, outcome.case.known.record.endpoint or "")) as plan:
             await sender.send(plan)
 
     def text(self) -> bytes:

@@ -122,8 +122,8 @@ def test_only_the_caller_whose_secret_it_is_is_said_to_repeat_it(size):
     mine, theirs = (caller({"x-token": token}) for token in (OPAQUE, OPAQUE[::-1]))
     know, settings = knowing(load_service("pgpt")), Settings()
     found = [know(incoming, one, settings) for one in (mine, theirs, mine)]
-    assert [one.redaction.secrets for one in found] == [(OPAQUE,), (), (OPAQUE,)]
-    assert len({one.digest for one in found}) == 1
+    assert [one.record.redaction.secrets for one in found] == [(OPAQUE,), (), (OPAQUE,)]
+    assert len({one.record.content for one in found}) == 1
 
 
 @pytest.mark.parametrize("stream", [False, True])
