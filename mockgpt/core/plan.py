@@ -59,11 +59,6 @@ class Data(Struct, frozen=True, gc=False):
     mark: Mark = ""
     tokens: int = 0
 
-    @property
-    def events(self) -> int:
-        """How many events it is."""
-        return int(self.mark != "")
-
 
 class Events(Struct, frozen=True, gc=False):
     """Pieces of text, each an event: so many cost little more than one.

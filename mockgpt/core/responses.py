@@ -145,7 +145,7 @@ def _layout(
 def answered(prepared: Prepared, manner: Manner, key: bytes, at: int) -> Plan:
     """Return the response to one request, in this second of the Unix epoch."""
     answer, encoded = prepared.answer, prepared.encoded
-    drawn = drawing(manner.seed, key)
+    drawn = drawing(manner.seed, part(key))
     tenths = between(drawn(_MILLISECONDS), 2_000_000, 20_000_000)
     values = {
         "request_id": uuid4(drawn(_REQUEST_ID)),
@@ -284,7 +284,7 @@ def _headed(plan: Plan, headers: dict[str, str]) -> Plan:
 
 
 def _common(manner: Manner, key: bytes) -> Headers:
-    values = {"request_id": uuid4(drawing(manner.seed, key)(_REQUEST_ID))}
+    values = {"request_id": uuid4(drawing(manner.seed, part(key))(_REQUEST_ID))}
     own = [(name, _formatted(text, values)) for name, text in manner.service.headers.items()]
     return (*own, *manner.headers)
 

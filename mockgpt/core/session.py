@@ -64,7 +64,7 @@ class Session:
         know: Know,
     ) -> None:
         self.name = name
-        self._drawn = drawing(0, name)
+        self._drawn = drawing(0, part(name))
         self._service = service
         self._embed = embed
         self._know = know

@@ -65,8 +65,9 @@ class Sender:
 
     def _kept(self) -> tuple[bytes | Events, ...]:
         if self._ending == "complete" and 0 < self._bytes <= KEPT:
-            return tuple([part if type(part) is Events else part.bytes for part in self._body])
-        return (b"".join([part.bytes for part in self._body])[: self._bytes][:KEPT],)
+            return tuple(self._body)
+        body = b"".join([one.bytes if isinstance(one, Events) else one for one in self._body])
+        return (body[: self._bytes][:KEPT],)
 
     async def send(self, plan: Plan) -> None:
         """Execute a plan. A client that leaves ends it; nothing is raised for that."""
@@ -76,12 +77,12 @@ class Sender:
         self._pending: list[bytes] = []  # of the body, to be written in one
         self._size = 0  # bytes of it
         self._events = 0  # of the plan so far
-        self._body: list[Data | Events] = []  # of the plan, as far as the journal learns it
+        self._body: list[bytes | Events] = []  # of the plan, as far as the journal learns it
         try:
             for step in plan:
                 # Every answer has these three; `match` would cost a short one more than its write.
                 if type(step) is Data:
-                    waiting = self._hold(step)
+                    waiting = self._hold(step.bytes, step.bytes, step.mark != "")
                 elif type(step) is Head:
                     self._head = step
                     continue
@@ -99,13 +100,16 @@ class Sender:
             self._ending = "client_left"
             self.abort("close")
 
-    def _hold(self, step: Data | Events) -> Awaitable[None] | None:
-        """Hold data; return what is to be waited for before the next step."""
-        self._pending.append(data := step.bytes)
+    def _hold(self, data: bytes, kept: bytes | Events, events: int) -> Awaitable[None] | None:
+        """Hold data, so many events; return what is to be waited for before the next step.
+
+        The journal learns them as `kept`.
+        """
+        self._pending.append(data)
         self._size += len(data)
-        self._events += step.events
+        self._events += events
         if self._bytes < KEPT:
-            self._body.append(step)
+            self._body.append(kept)
         return self._write() if self._size >= _JOINED else None
 
     def _step(self, step: Step) -> Awaitable[None] | None:
@@ -113,7 +117,7 @@ class Sender:
         if type(step) is Events:
             if step.waits is not None:
                 return self._timed(step, step.waits)
-            return self._hold(step)
+            return self._hold(step.bytes, step, step.events)
         if type(step) is Pause:
             waiting = self._pause(step.seconds, self._write())
             return None if waiting is None else self._paused(waiting)

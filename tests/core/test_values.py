@@ -34,7 +34,7 @@ def test_draws_are_for_ever():
 
 
 def test_what_is_drawn_for_further_parts_is_what_a_draw_for_all_of_them_is():
-    drawn = drawing(7, "a", b"bc")
+    drawn = drawing(7, part("a") + part(b"bc"))
     for further in [("d",), (b"", 12), ("d",)]:
         assert drawn(b"".join(map(part, further))) == draw(7, "a", b"bc", *further)
 
