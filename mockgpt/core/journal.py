@@ -24,45 +24,44 @@ class Journal:
         self._size = size
         self.held = 0
         self.next = 1  # number of the next exchange
-        self._bare = 0  # exchanges at the old end that have no bodies any more
-        self._exchanges: deque[Exchange] = deque()
-        self._sizes: deque[int] = deque()  # of them, in bytes
+        self._bare: deque[Exchange] = deque()  # without bodies: the older ones
+        self._whole: deque[Exchange] = deque()
+        self._sizes: deque[int] = deque()  # of all without their bodies, in bytes
 
     @property
     def dropped(self) -> int:
         """How many exchanges it has no longer."""
-        return self.next - 1 - len(self._exchanges)
+        return self.next - 1 - len(self)
 
     def append(self, exchange: Exchange) -> None:
         """Record an exchange."""
         size = _size(exchange)
-        self._exchanges.append(exchange)
+        self._whole.append(exchange)
         self._sizes.append(size)
         self.next += 1
-        self.held += size
-        if self.held > self._size:
-            self._drop_bodies()
-        while len(self._sizes) > self._entries or (self.held > self._size and len(self._sizes) > 1):
-            self._exchanges.popleft()
-            self.held -= self._sizes.popleft()
-            self._bare = max(0, self._bare - 1)
+        self.held += size + _bodies(exchange)
+        while self.held > self._size and len(self._whole) > 1:
+            before = self._whole.popleft()
+            self._bare.append(_without_bodies(before))
+            self.held -= _bodies(before)
+        while len(self._sizes) > self._entries or (self.held > self._size and self._bare):
+            self._drop()
 
-    def _drop_bodies(self) -> None:
-        while self.held > self._size and self._bare < len(self._sizes) - 1:
-            bare = _without_bodies(self._exchanges[self._bare])
-            self.held -= self._sizes[self._bare]
-            self._exchanges[self._bare], self._sizes[self._bare] = bare, _size(bare)
-            self.held += self._sizes[self._bare]
-            self._bare += 1
+    def _drop(self) -> None:
+        if self._bare:
+            self._bare.popleft()
+        else:
+            self.held -= _bodies(self._whole.popleft())
+        self.held -= self._sizes.popleft()
 
     def __repr__(self) -> str:
         return f"<Journal of {len(self)} exchanges, {self.dropped} dropped>"
 
     def __len__(self) -> int:
-        return len(self._exchanges)
+        return len(self._sizes)
 
     def __iter__(self) -> Iterator[Exchange]:
-        return iter(tuple(self._exchanges))
+        return iter((*self._bare, *self._whole))
 
     @overload
     def __getitem__(self, index: int) -> Exchange: ...
@@ -71,7 +70,7 @@ class Journal:
     def __getitem__(self, index: slice) -> tuple[Exchange, ...]: ...
 
     def __getitem__(self, index: int | slice) -> Exchange | tuple[Exchange, ...]:
-        return tuple(self._exchanges)[index] if isinstance(index, slice) else self._exchanges[index]
+        return tuple(self)[index]
 
 
 def _without_bodies(exchange: Exchange) -> Exchange:
@@ -83,9 +82,13 @@ def _without_bodies(exchange: Exchange) -> Exchange:
 
 
 def _size(exchange: Exchange) -> int:
-    """Return about how many bytes an exchange holds, the body of its request also as a value."""
+    """Return about how many bytes an exchange holds besides its bodies."""
+    return _ENTRY + sum(map(len, exchange.headers.values())) + len(exchange.path)
+
+
+def _bodies(exchange: Exchange) -> int:
+    """Return about how many bytes its bodies are, that of the request also as a value."""
     sent = exchange.sent
-    size = _ENTRY + sum(map(len, exchange.headers.values())) + len(exchange.path)
-    if sent is None or not exchange.bodies:
-        return size + 2 * len(exchange.body)
-    return size + 2 * len(exchange.body) + min(sent.bytes, KEPT) + _WRITE * len(sent.writes)
+    if sent is None:
+        return 2 * len(exchange.body)
+    return 2 * len(exchange.body) + min(sent.bytes, KEPT) + _WRITE * len(sent.writes)

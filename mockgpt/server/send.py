@@ -213,6 +213,8 @@ class Sender:
         self._due += seconds
         if writing is None:
             if self._due > self._now:
+                self._now = self._time()  # which has gone on since the last write
+            if self._due > self._now:
                 return self._wire.stays_until(self._due)
             if self._now < self._turn + _TURN:
                 return None
