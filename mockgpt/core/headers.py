@@ -1,4 +1,4 @@
-"""Headers that a scenario gives: which would break HTTP, and how they join those of the service."""
+"""Headers that a scenario gives or that repeat a text: what may stand there, and how they join others."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,6 +7,8 @@ from mockgpt.core.plan import Headers
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110, section 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110, section 5.5
+_UNPRINTABLE = re.compile("[^ -~]")
+_SHOWN = 1_000  # characters of a header that repeats what somebody said
 _FRAMING = frozenset({"content-length", "transfer-encoding"})  # these follow from the body
 
 
@@ -27,3 +29,9 @@ def merged(headers: Iterable[tuple[str, str]], more: Mapping[str, str]) -> Heade
         return tuple(headers)
     lowered = {name.lower(): value for name, value in more.items()}
     return (*(header for header in headers if header[0].lower() not in lowered), *lowered.items())
+
+
+def printable(text: str) -> str:
+    """Return what a client or a scenario said as a header's value may be: printable ASCII, bounded."""
+    text = _UNPRINTABLE.sub("?", text)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

@@ -19,7 +19,7 @@ from mockgpt.core.encode.text import Encoded
 from mockgpt.core.endpoints import Route, allowed, encode
 from mockgpt.core.errors import ApiError, media_type, one_line, render
 from mockgpt.core.exchange import Incoming
-from mockgpt.core.headers import merged
+from mockgpt.core.headers import merged, printable
 from mockgpt.core.injection import Occasion, faulty, happens
 from mockgpt.core.pace import hurried, paced, seconds
 from mockgpt.core.plan import (
@@ -37,7 +37,6 @@ from mockgpt.core.plan import (
 from mockgpt.core.replies import Chunk, Defaults, Raw, Reply, pace_of
 from mockgpt.core.service import Dialect, Endpoint, Service
 
-_HEADER_SHOWN = 1_000  # characters of a header that repeats what the client sent
 _DRAWN = ("request_id", "milliseconds")  # for each response anew
 _MILLISECONDS, _REQUEST_ID, _ID = map(part, ("milliseconds", "request id", "id"))
 _TOKENS, _VECTORS = 1_024, 1  # of an answer that is kept in bytes
@@ -98,8 +97,8 @@ def prepared(
     `again` tells whether it is to be answered more than once.
     """
     encoded = encode(decoded.request, answer)
-    ignored = _header_text(", ".join(decoded.ignored)) if decoded.ignored else None
-    model = _header_text(answer.model)
+    ignored = printable(", ".join(decoded.ignored)) if decoded.ignored else None
+    model = printable(answer.model)
     layout, texts = _layout(endpoint, service, model, ignored, streamed=encoded.streamed)
     return Prepared(
         answer=answer,
@@ -227,7 +226,7 @@ def preflight(incoming: Incoming, endpoint: Endpoint, manner: Manner, key: bytes
         *_common(manner, key),
         ("allow", methods),
         ("access-control-allow-methods", methods),
-        ("access-control-allow-headers", _header_text(asked)),
+        ("access-control-allow-headers", printable(asked)),
         ("access-control-max-age", "86400"),
     )
     return whole(204, headers, b"")
@@ -292,9 +291,3 @@ def _common(manner: Manner, key: bytes) -> Headers:
 def _formatted(text: str, values: dict[str, str]) -> str:
     """Fill in what stands in braces, which few headers have."""
     return text.format_map(values) if "{" in text else text
-
-
-def _header_text(text: str) -> str:
-    """Return what a client or a scenario said as a header's value may be: printable ASCII, bounded."""
-    text = "".join(c if " " <= c <= "~" else "?" for c in text)
-    return text if len(text) <= _HEADER_SHOWN else text[:_HEADER_SHOWN] + "..."
