@@ -101,10 +101,7 @@ class Sender:
             self.abort("close")
 
     def _hold(self, data: bytes, kept: bytes | Events, events: int) -> Awaitable[None] | None:
-        """Hold data, so many events; return what is to be waited for before the next step.
-
-        The journal learns them as `kept`.
-        """
+        """Hold data, which the journal has as `kept`; return what is to be waited for after it."""
         self._pending.append(data)
         self._size += len(data)
         self._events += events
@@ -257,19 +254,15 @@ class Sender:
             before = head_bytes(head, framed, self._at)
             self._framing = framed
         self._pending, self._size = [], 0
-        if framed.bodiless:
-            return self._put(before, 0, ends=ends)
-        if not framed.chunked:
-            return self._put(b"".join((before, *pieces)), size, ends=ends)
-        chunk = (b"%x\r\n" % size, *pieces, b"\r\n") if size else ()
-        data = b"".join((before, *chunk, LAST_CHUNK if ends else b""))
-        return self._put(data, size, ends=ends)
+        if framed.chunked:
+            chunk = (b"%x\r\n" % size, *pieces, b"\r\n") if size else ()
+            pieces = [*chunk, LAST_CHUNK if ends else b""]
+        elif framed.bodiless:
+            pieces, size = [], 0
+        return self._put(b"".join((before, *pieces)), size, ends=ends)
 
     def _put(self, data: bytes, size: int, *, ends: bool) -> Awaitable[None] | None:
-        """Put bytes on the wire, so many of them of the body, the last of which they may be.
-
-        Returns what ends when the client has taken them.
-        """
+        """Put bytes on the wire, `size` of them of the body; return what ends once they are taken."""
         transport = self._wire.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client left")
