@@ -1,4 +1,4 @@
-"""Answers of one turn of the loop, written together at its end.
+"""Short answers of one turn of the loop, written together.
 
 Each write wakes a client that waits for it, unless that is still awake from the write before: so
 writes that follow each other at once cost the system half as much as those with a request's work
@@ -8,28 +8,31 @@ between them, and the interpreter less, too.
 import asyncio
 
 _SHORT = 2**16  # bytes of an answer that may wait: asyncio's high-water mark
-_TOGETHER = 32  # answers that wait for each other
+_WAIT = 0.001  # seconds that answers wait for further ones, some 30 chats; the turn may end before
 
 
 class Outbox:
-    """What is to be written at the end of the present turn, by its transports."""
+    """What is to be written soon, by its transports."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._held: dict[asyncio.Transport, bytes] = {}
+        self._since = 0.0  # the loop's time when the first of them came
 
     def write(self, transport: asyncio.Transport, data: bytes, *, waits: bool) -> None:
-        """Write bytes, or hold what `waits` and is short until the end of the turn.
+        """Write bytes, or hold what `waits` and is short until the turn ends or others waited long.
 
         Behind bytes that are held nothing is written, and nothing closed, without `release`.
         """
         if not waits or len(data) >= _SHORT:
             transport.write(data)
             return
+        now = self._loop.time()
         if not self._held:
+            self._since = now
             self._loop.call_soon(self._empty)
         self._held[transport] = data
-        if len(self._held) == _TOGETHER:
+        if now - self._since >= _WAIT:
             self._empty()
 
     def release(self, transport: asyncio.Transport | None) -> None:

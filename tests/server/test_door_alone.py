@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from mockgpt.core.plan import FOR_EVER
-from mockgpt.server import door, outbox
+from mockgpt.server import door
 from mockgpt.server.patience import Patience
 
 
@@ -315,18 +315,6 @@ async def test_answers_of_one_turn_are_written_together_at_its_end():
         assert (transport.written, other.written) == (b"said alone", b"")
         await asyncio.sleep(0)
         assert (transport.written, other.written) == (b"said alone, said a", b"said b")
-
-
-async def test_a_turn_with_many_answers_writes_some_of_them_before_its_end():
-    """Else the first would wait for all."""
-    async with opened() as (one, _, _, _):
-        fronts = [front(one._doors) for _ in range(2 * outbox._TOGETHER + 1)]
-        for number, (other, _) in enumerate(fronts, 1):
-            other.data_received(plain_request(b"said"))
-            written = sum(transport.written == b"said" for _, transport in fronts)
-            assert written == number // outbox._TOGETHER * outbox._TOGETHER
-        await asyncio.sleep(0)
-        assert {transport.written for _, transport in fronts} == {b"said"}
 
 
 async def test_a_long_answer_and_what_is_not_its_last_are_written_at_once():
