@@ -1,7 +1,8 @@
 """What came in, what went out, and both as the journal has them."""
 
 import re
-from collections.abc import Callable, Mapping
+from array import array
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -70,6 +71,23 @@ class Write(Struct, frozen=True, gc=False):
     bytes: int
 
 
+class Writes(Struct, frozen=True, gc=False):
+    """The writes of a body in their order, as arrays: a stream has hundreds."""
+
+    seconds: "array[float]"
+    bytes: "array[int]"
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+    def __iter__(self) -> Iterator[Write]:
+        """Yield them one by one."""
+        return map(Write, self.seconds, self.bytes)
+
+    def __getitem__(self, index: int) -> Write:
+        return Write(self.seconds[index], self.bytes[index])
+
+
 class Sent(Struct, frozen=True, kw_only=True):
     """What was really sent: so many events, writes and bytes of body in so many seconds.
 
@@ -87,7 +105,7 @@ class Sent(Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     silence: float = 0.0
     ending: Ending = "complete"
-    writes: tuple[Write, ...] = ()
+    writes: Writes | tuple[Write, ...] = ()
 
     def __repr__(self) -> str:
         body = reply_body(self.body, NOTHING, hidden)

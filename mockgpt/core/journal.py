@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from mockgpt.core.exchange import KEPT, Exchange
 
 _ENTRY = 1_000  # bytes that an exchange holds besides its texts, about
-_WRITE = 100  # and each of its writes
+_WRITE = 12  # and each of its writes
 
 
 class Journal:
