@@ -31,7 +31,7 @@ _REMEMBERED, _SHORT = 256, 4_096  # requests that are known when they come again
 class Known(Struct, kw_only=True, eq=False):
     """What is known of a request whenever it comes: nothing of it depends on those before.
 
-    `record` is its record so far. `errors` refuse it; else there is a `route`, and where that leads
+    `record` is what all of them have in their records. `errors` refuse it; else there is a `route`, and where that leads
     to what has a body, what is `decoded`, `asked` and `wanted`.
 
     `choice`, `why` nothing answers and what is `prepared` are filled in once they are found, and
@@ -59,7 +59,8 @@ class Case(Struct, eq=False):
     """A request, what is known of it, and what was decided so far: all of it goes into its record.
 
     `key` is that of its draws. `attempt` is of its call, `by` is who answers it, and `hidden` is of
-    an API key, and not to be recorded.
+    an API key, and not to be recorded. `before` is what had been decided of one that mockgpt failed
+    on: its attempt and its place among a key's requests end with this.
     """
 
     incoming: Incoming
@@ -77,6 +78,7 @@ class Case(Struct, eq=False):
     faults: tuple[str, ...] = ()
     usage: Usage | None = None
     bug: Exception | None = None
+    before: "Case | None" = None
 
     def __repr__(self) -> str:
         return f"<Case of {self.incoming!r}>"  # without the keys
@@ -84,6 +86,7 @@ class Case(Struct, eq=False):
     def exchange(self, sent: Sent | None = None, number: int = 0) -> Exchange:
         """Return its record, where this was sent."""
         incoming, by = self.incoming, self.by
+        # A call whose rule had no reply left is answered by nobody.
         attempt = _NONE if by is NOBODY or self.attempt is None else self.attempt
         # Of more than fourteen keywords in one call CPython makes a dictionary, which takes longer.
         exchange = replace(
@@ -184,6 +187,6 @@ def _known(
 
 
 def unread(incoming: Incoming, redaction: Redaction) -> Known:
-    """Return what there is to record of a request that nothing is decided of yet."""
+    """Return what is known of a request that nothing is decided of yet: little for its record."""
     record = Exchange(at=0.0, method=incoming.method, path=incoming.path, redaction=redaction)
     return Known(caller=keys.caller({}), record=record)  # what its headers say is not looked at

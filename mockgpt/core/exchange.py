@@ -1,8 +1,7 @@
-"""What came in, what went out, and both as the journal has them."""
+"""What came in, what went out, and the record of both."""
 
 import re
-from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -71,23 +70,6 @@ class Write(Struct, frozen=True, gc=False):
     bytes: int
 
 
-class Writes(Struct, frozen=True, gc=False):
-    """The writes of a body in their order, as arrays: a stream has hundreds."""
-
-    seconds: "array[float]"
-    bytes: "array[int]"
-
-    def __len__(self) -> int:
-        return len(self.seconds)
-
-    def __iter__(self) -> Iterator[Write]:
-        """Yield them one by one."""
-        return map(Write, self.seconds, self.bytes)
-
-    def __getitem__(self, index: int) -> Write:
-        return Write(self.seconds[index], self.bytes[index])
-
-
 class Sent(Struct, frozen=True, kw_only=True):
     """What was really sent: so many events, writes and bytes of body in so many seconds.
 
@@ -105,7 +87,7 @@ class Sent(Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     silence: float = 0.0
     ending: Ending = "complete"
-    writes: Writes | tuple[Write, ...] = ()
+    writes: tuple[Write, ...] = ()
 
     def __repr__(self) -> str:
         body = reply_body(self.body, NOTHING, hidden)

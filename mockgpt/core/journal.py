@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from mockgpt.core.exchange import KEPT, Exchange
 
 _ENTRY = 1_000  # bytes that an exchange holds besides its texts, about
-_WRITE = 12  # and each of its writes
+_WRITE = 100  # and each of its writes
 
 
 class Journal:
@@ -23,45 +23,48 @@ class Journal:
         self._entries = entries
         self._size = size
         self.held = 0
-        self.next = 1  # number of the next exchange
-        self._bare: deque[Exchange] = deque()  # without bodies: the older ones
-        self._whole: deque[Exchange] = deque()
-        self._sizes: deque[int] = deque()  # of all without their bodies, in bytes
+        self.dropped = 0
+        # By their numbers. Each step leaves it whole: tests read it while the server goes on.
+        self._exchanges: dict[int, Exchange] = {}
+        self._sizes: deque[int] = deque()  # of each, besides its bodies, in bytes
+        self._whole = 1  # the first number whose exchange has its bodies
 
     @property
-    def dropped(self) -> int:
-        """How many exchanges it has no longer."""
-        return self.next - 1 - len(self)
+    def next(self) -> int:
+        """The number of the next exchange."""
+        return self.dropped + len(self._exchanges) + 1
 
     def append(self, exchange: Exchange) -> None:
         """Record an exchange."""
+        latest = self.next
         size = _size(exchange)
-        self._whole.append(exchange)
+        self._exchanges[latest] = exchange
         self._sizes.append(size)
-        self.next += 1
         self.held += size + _bodies(exchange)
-        while self.held > self._size and len(self._whole) > 1:
-            before = self._whole.popleft()
-            self._bare.append(_without_bodies(before))
+        while self.held > self._size and self._whole < latest:
+            before = self._exchanges[self._whole]
+            self._exchanges[self._whole] = _without_bodies(before)
+            self._whole += 1
             self.held -= _bodies(before)
-        while len(self._sizes) > self._entries or (self.held > self._size and self._bare):
+        while len(self._sizes) > self._entries or (self.held > self._size and len(self._sizes) > 1):
             self._drop()
 
     def _drop(self) -> None:
-        if self._bare:
-            self._bare.popleft()
-        else:
-            self.held -= _bodies(self._whole.popleft())
+        before = self._exchanges.pop(self.dropped + 1)
+        self.dropped += 1
         self.held -= self._sizes.popleft()
+        if before.bodies:
+            self.held -= _bodies(before)
+            self._whole += 1
 
     def __repr__(self) -> str:
         return f"<Journal of {len(self)} exchanges, {self.dropped} dropped>"
 
     def __len__(self) -> int:
-        return len(self._sizes)
+        return len(self._exchanges)
 
     def __iter__(self) -> Iterator[Exchange]:
-        return iter((*self._bare, *self._whole))
+        return iter(tuple(self._exchanges.values()))
 
     @overload
     def __getitem__(self, index: int) -> Exchange: ...

@@ -149,10 +149,7 @@ class Session:
         """
         by = self.settings.redaction.with_secrets(keys.caller(incoming.headers).secret)
         case = Case(incoming, unread(incoming, by), self.name, self._manner)
-        if before is not None:
-            content = before.case.known.record.content
-            case.known.record = replace(case.known.record, content=content)
-            case.attempt, case.granted = before.case.attempt, before.case.granted
+        case.before = None if before is None else before.case
         case.bug = by.bug(bug)
         case.error, case.message = "mockgpt_bug", repr(case.bug)
         return self._outcome(case, responses.failed(case.message[:200]))
@@ -172,10 +169,12 @@ class Session:
         journal.append(exchange)
         if journal is not self.journal:  # the session has begun anew meanwhile
             return exchange
-        if case.attempt is not None:
-            self.play.calls.ended(exchange.content, case.attempt, sent, exchange.ended)
-        if case.granted is not None:
-            case.granted.release(0 if exchange.usage is None else exchange.usage.total_tokens)
+        decided = case.before or case
+        if decided.attempt is not None:
+            content = decided.known.record.content
+            self.play.calls.ended(content, decided.attempt, sent, exchange.ended)
+        if decided.granted is not None:
+            decided.granted.release(0 if exchange.usage is None else exchange.usage.total_tokens)
         finding = amiss(exchange)
         if finding is not None:
             self.noted.append(finding)

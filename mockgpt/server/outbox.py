@@ -8,11 +8,11 @@ between them, and the interpreter less, too.
 import asyncio
 
 _SHORT = 2**16  # bytes of an answer that may wait: asyncio's high-water mark
-_WAIT = 0.001  # seconds that answers wait for further ones, some 30 chats; the turn may end before
+_WAIT = 0.001  # seconds after which nothing waits while a request is begun or something is written
 
 
 class Outbox:
-    """What is to be written soon, by its transports."""
+    """What is to be written at the end of the present turn, by its transports."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -20,27 +20,31 @@ class Outbox:
         self._since = 0.0  # the loop's time when the first of them came
 
     def write(self, transport: asyncio.Transport, data: bytes, *, waits: bool) -> None:
-        """Write bytes, or hold what `waits` and is short until the turn ends or others waited long.
+        """Write bytes, or hold what `waits` and is short.
 
         Behind bytes that are held nothing is written, and nothing closed, without `release`.
         """
+        self._look()
         if not waits or len(data) >= _SHORT:
             transport.write(data)
             return
-        now = self._loop.time()
         if not self._held:
-            self._since = now
+            self._since = self._loop.time()
             self._loop.call_soon(self._empty)
         self._held[transport] = data
-        if now - self._since >= _WAIT:
-            self._empty()
 
     def release(self, transport: asyncio.Transport | None) -> None:
-        """Write now what is held for a transport, if anything is."""
+        """Write now what is held for a transport, and whatever has waited long."""
+        self._look()
         if transport in self._held:
             transport.write(self._held.pop(transport))
+
+    def _look(self) -> None:
+        if self._held and self._loop.time() - self._since >= _WAIT:
+            self._empty()
 
     def _empty(self) -> None:
         held, self._held = self._held, {}
         for transport, data in held.items():
-            transport.write(data)
+            if not transport.is_closing():  # by an abort, or by the client
+                transport.write(data)

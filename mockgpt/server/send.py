@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Awaitable
 from typing import Literal
 
-from mockgpt.core.exchange import KEPT, Ending, Sent, Writes
+from mockgpt.core.exchange import KEPT, Ending, Sent, Write
 from mockgpt.core.plan import Abort, Data, End, Events, Head, Pause, Plan, Step
 from mockgpt.server.wire import LAST_CHUNK, Framing, Wire, cut, framing, head_bytes
 
@@ -59,7 +59,7 @@ class Sender:
             seconds=self._time() - self._begun,
             silence=self._silence,
             ending=self._ending,
-            writes=Writes(self._times, self._sizes),
+            writes=tuple(map(Write, self._times, self._sizes)),
             kept=self._kept(),
         )
 

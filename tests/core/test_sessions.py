@@ -201,3 +201,4 @@ def test_a_bug_ends_the_attempt_that_it_met(desk):
     assert again.said == begun.said
     assert again.outcome.exchange.attempt == 2
     assert ask("a").said != begun.said
+    assert [one.code for one in ask.engine.default.findings()] == ["mockgpt_bug"]

@@ -5,6 +5,7 @@ from collections import Counter
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from mockgpt.core import keys
 from mockgpt.core.draws import answer_id, between, draw, drawing, part, uuid4
@@ -194,6 +195,23 @@ def test_a_journal_is_bounded_in_bytes_and_drops_old_bodies_first():
     assert journal.dropped == 3
     journal.append(exchange(1))
     assert [len(e.body) for e in journal] == [0, 1]
+
+
+def test_a_journal_is_whole_while_it_drops_bodies(monkeypatch):
+    """Tests read it while the server goes on."""
+    journal = Journal(entries=5, size=10_000)
+    seen = []
+
+    def bare(exchange):
+        seen.append([one.number for one in journal])
+        return replace(exchange, body=b"", bodies=False)
+
+    monkeypatch.setattr("mockgpt.core.journal._without_bodies", bare)
+    for number in range(1, 9):
+        journal.append(exchange(1_000, number=number))
+    assert len(seen) > 3
+    assert all(numbers == [*range(numbers[0], numbers[-1] + 1)] for numbers in seen)
+    assert ([one.number for one in journal], journal.dropped) == ([4, 5, 6, 7, 8], 3)
 
 
 def test_findings_are_what_no_rule_wanted():

@@ -25,6 +25,10 @@ class Transport:
     def __init__(self, name, written):
         self._name = name
         self._written = written
+        self.closing = False
+
+    def is_closing(self):
+        return self.closing
 
     def write(self, data):
         self._written.append((self._name, data))
@@ -62,7 +66,8 @@ def test_what_waits_is_written_at_the_end_of_the_turn(loop, outbox, transports, 
     assert (len(written), len(loop.soon)) == (2, 2)
 
 
-def test_nothing_waits_long_for_others(loop, outbox, transports, written):
+@pytest.mark.parametrize("how", ["waits", "write", "release"])
+def test_nothing_waits_long_for_others(loop, outbox, transports, written, how):
     """Else the first of many would come as late as the last."""
     a, b, c = transports
     outbox.write(a, b"1", waits=True)
@@ -70,8 +75,21 @@ def test_nothing_waits_long_for_others(loop, outbox, transports, written):
     outbox.write(b, b"2", waits=True)
     assert written == []
     loop.now += 0.0002
-    outbox.write(c, b"3", waits=True)
-    assert written == [("a", b"1"), ("b", b"2"), ("c", b"3")]
+    if how == "release":  # a further request is begun
+        outbox.release(c)
+    else:
+        outbox.write(c, b"3", waits=how == "waits")
+    assert written[:2] == [("a", b"1"), ("b", b"2")]
+    assert written[2:] == [("c", b"3")] * (how == "write")
+
+
+def test_what_is_closing_is_not_written_to(loop, outbox, transports, written):
+    a, b, _ = transports
+    outbox.write(a, b"1", waits=True)
+    outbox.write(b, b"2", waits=True)
+    a.closing = True
+    loop.soon[0]()
+    assert written == [("b", b"2")]
 
 
 def test_what_is_long_or_not_the_last_does_not_wait(loop, outbox, transports, written):

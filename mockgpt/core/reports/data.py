@@ -12,7 +12,7 @@ from msgspec import Meta, Raw, Struct
 from mockgpt import __version__
 from mockgpt.core.codes import Severity
 from mockgpt.core.encode.sse import json_bytes
-from mockgpt.core.exchange import Chosen, Ending, Exchange, Sent, Write
+from mockgpt.core.exchange import Chosen, Ending, Exchange, Write
 from mockgpt.core.plan import Headers
 from mockgpt.core.records import Record
 from mockgpt.core.redaction import hidden
@@ -126,12 +126,8 @@ def exchange_view(exchange: Exchange) -> ExchangeView:
         body=_body(exchange.body),
         bug=None if exchange.bug is None else repr(exchange.bug),
         usage=None if exchange.usage is None else _view(UsageView, exchange.usage),
-        sent=None if sent is None else _sent_view(sent),
+        sent=None if sent is None else _view(SentView, sent, body=_body(sent.body)),
     )
-
-
-def _sent_view(sent: Sent) -> SentView:
-    return _view(SentView, sent, body=_body(sent.body), writes=tuple(sent.writes))
 
 
 def finding_view(finding: Finding) -> FindingView:
