@@ -31,8 +31,8 @@ _REMEMBERED, _SHORT = 256, 4_096  # requests that are known when they come again
 class Known(Struct, kw_only=True, eq=False):
     """What is known of a request whenever it comes: nothing of it depends on those before.
 
-    `record` is what all of them have in their records. `errors` refuse it; else there is a `route`, and where that leads
-    to what has a body, what is `decoded`, `asked` and `wanted`.
+    `record` is what equal requests have alike in their records. `errors` refuse it; else there is a
+    `route`, and where that leads to what has a body, what is `decoded`, `asked` and `wanted`.
 
     `choice`, `why` nothing answers and what is `prepared` are filled in once they are found, and
     hold for that scenario alone, `prepared` for that rule and reply; most requests `came` only once,

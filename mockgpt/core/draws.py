@@ -44,7 +44,10 @@ def drawing(seed: int, parts: bytes) -> Callable[[bytes], bytes]:
 
 
 def answer_id(prefix: str, drawn: bytes) -> str:
-    """Return `prefix` + 29 characters of [A-Za-z0-9] from at least 32 drawn bytes."""
+    """Return `prefix` + 29 characters of [A-Za-z0-9] from at least 32 drawn bytes.
+
+    So long are chatcmpl- and cmpl- ids: protocol.md, section 6.
+    """
     n, of, pairs = int.from_bytes(drawn), _PAIR, _PAIRS
     # One by one: a loop would take half as long again. Four characters come from one division.
     n, a = divmod(n, _FOUR)

@@ -118,7 +118,7 @@ def _written(layout: Layout, status: int, framed: Framing, size: int | None, sec
         text = f"{name}: {'' if place in layout.places else value}".replace("%", "%%")
         lines.append(f"{text}%s" if place in layout.places else text)
     if "date" not in given:
-        lines.append(f"date: {formatdate(second, usegmt=True)}")
+        lines.append(f"date: {_http_date(second)}")
     if "server" not in given:
         lines.append("server: mockgpt")
     if framed.chunked:
@@ -139,3 +139,8 @@ def _check(texts: Iterable[str]) -> None:
 
 
 _template = lru_cache(maxsize=64)(_written)
+
+
+@lru_cache(maxsize=8)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)
