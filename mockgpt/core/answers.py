@@ -20,10 +20,10 @@ from mockgpt.core.replies import Defaults, Edges, ErrorReply, Filler, Raw, Reply
 from mockgpt.core.requests import ChatRequest, CompletionRequest, EmbeddingRequest, Text
 from mockgpt.core.service import Dialect
 from mockgpt.core.templates import TemplateFailedError
-from mockgpt.core.vectors import at_cosine, with_ends
+from mockgpt.core.vectors import Vector, at_cosine, with_ends
 from mockgpt.core.wording import Moment, texts_of
 
-Embed = Callable[[Text, int], Sequence[float]]  # a text, and how many dimensions
+Embed = Callable[[Text, int], Vector]  # a text, and how many dimensions
 T = TypeVar("T")
 D = TypeVar("D")
 
@@ -51,7 +51,7 @@ class Said(Struct, frozen=True):
 class Embedded(Struct, frozen=True):
     """Vectors: one for each input, each as long as the model has dimensions or the reply says."""
 
-    vectors: tuple[Sequence[float], ...]
+    vectors: tuple[Vector | Sequence[float], ...]
     base64: bool
 
 
@@ -174,7 +174,7 @@ def _vectors(
     decoded: Decoded,
     request: EmbeddingRequest,
     makings: Makings,
-) -> Iterator[Sequence[float]]:
+) -> Iterator[Vector | Sequence[float]]:
     """Yield a vector for each input: its own, or what the reply makes of that."""
     size = decoded.model.dimensions
     number = 0
@@ -184,11 +184,12 @@ def _vectors(
             yield own
             continue
         if isinstance(reply.vectors, Edges):
-            yield with_ends(own, reply.vectors.first, reply.vectors.last)
+            yield with_ends(own.numbers(), reply.vectors.first, reply.vectors.last)
         elif isinstance(reply.vectors, tuple):
             yield _listed(reply.vectors, number)
         elif isinstance(reply.similar, Similar):
-            yield at_cosine(own, makings.embed(reply.similar.to, size), reply.similar.cosine)
+            other = makings.embed(reply.similar.to, size)
+            yield at_cosine(own.numbers(), other.numbers(), reply.similar.cosine)
         else:
             yield own
         number += 1

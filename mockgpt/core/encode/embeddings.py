@@ -4,7 +4,6 @@ import re
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
-from operator import itemgetter
 
 from mockgpt.core.answers import Answer, Embedded
 from mockgpt.core.encode.sse import json_bytes
@@ -21,11 +20,8 @@ def whole(answer: Answer, embedded: Embedded) -> bytes:
     }
     pieces = [b'{"object":"list","data":[']  # joined once: many vectors are megabytes
     for index, vector in enumerate(embedded.vectors):
-        pieces += (
-            _BETWEEN[index > 0],
-            _written(vector, base64=embedded.base64),
-            b',"index":%d}' % index,
-        )
+        written = _written(vector, base64=embedded.base64)
+        pieces += (_BETWEEN[index > 0], *written, b',"index":%d}' % index)
     pieces += (b"],", json_bytes({"model": answer.model, "usage": usage})[1:], b"\n")
     return b"".join(pieces)
 
@@ -33,12 +29,15 @@ def whole(answer: Answer, embedded: Embedded) -> bytes:
 _BETWEEN = (b'{"object":"embedding","embedding":', b',{"object":"embedding","embedding":')
 
 
-def _written(vector: Sequence[float], *, base64: bool) -> bytes:
+def _written(vector: Vector | Sequence[float], *, base64: bool) -> Sequence[bytes]:
+    """Return a vector in JSON, in pieces. Of one that was asked for before they are kept, as one."""
     if not isinstance(vector, Vector):
-        return (_base64 if base64 else _floats)(*_packed(vector))
-    written = vector.written.get(base64)
-    if written is None:
-        written = vector.written[base64] = _quoted(vector) if base64 else _spliced(vector)
+        return ((_base64 if base64 else _floats)(*_packed(vector)),)
+    kept = vector.written.get(base64)
+    if kept:
+        return kept
+    written = (_quoted(vector.numbers()),) if base64 else _spliced(vector)
+    vector.written[base64] = () if kept is None else (b"".join(written),)
     return written
 
 
@@ -61,25 +60,23 @@ def _quoted(vector: Sequence[float]) -> bytes:
     return b'"%b"' % as_base64(vector).encode()  # nothing in it is to be escaped
 
 
-def _spliced(vector: Vector) -> bytes:
-    """Put a vector's own numbers in between those of its background."""
-    text, starts, ends = _plain(*vector.background)
-    chosen = itemgetter(*sorted(vector.places))
-    own = json_bytes(chosen(vector))[1:-1].split(b",")
+def _spliced(vector: Vector) -> list[bytes]:
+    """Return a vector's own numbers in between those of its background."""
+    text, starts = _plain(*vector.background)
+    own = json_bytes(vector.own.tolist())[1:-1].split(b",")
     pieces: list[bytes] = []
     at = 0
-    for start, end, number in zip(chosen(starts), chosen(ends), own, strict=True):
-        pieces += (text[at:start], number)
-        at = end
+    for place, number in zip(vector.places, own, strict=True):
+        pieces += (text[at : starts[place]], number)
+        at = starts[place + 1] - 1  # from its comma on
     pieces.append(text[at:])
-    return b"".join(pieces)
+    return pieces
 
 
 @lru_cache(maxsize=_KEPT)
-def _plain(dimensions: int, common: float, variant: int) -> "tuple[bytes, array[int], array[int]]":
-    """Return a background in JSON, and where in it each number starts and ends."""
+def _plain(dimensions: int, common: float, variant: int) -> "tuple[bytes, array[int]]":
+    """Return a background in JSON, and where in it each number starts; at last where one more would."""
     numbers, _ = background(dimensions, common, variant)
     text = json_bytes(numbers.tolist())
-    spans = [number.span() for number in re.finditer(rb"[^],[]+", text)]
-    starts, ends = zip(*spans, strict=True)
-    return text, array("I", starts), array("I", ends)
+    starts = (one.end() for one in re.finditer(rb"[],[]", text))
+    return text, array("I", starts)
