@@ -3,7 +3,7 @@
 Pauses are relative; whoever executes them adds them up from the start, so lateness never does.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
 from mockgpt.core.entry import Entry
-from mockgpt.core.plan import Data, Events, Pause, Plan
+from mockgpt.core.plan import Data, Events, Pause, Plan, Step
 
 Duration = (
     Annotated[float, Meta(ge=0, le=1_000_000_000, description="seconds")]
@@ -61,8 +61,8 @@ def seconds(duration: Duration) -> float:
     return float(number) * _UNITS[duration[len(number) :]]
 
 
-def paced(plan: Plan, pace: Pace, draw: Draw) -> Plan:
-    """Put a pause before each event, varied by a seeded jitter. The bytes stay the same.
+def paced(plan: Iterable[Step], pace: Pace, draw: Draw | None = None) -> Plan:
+    """Put a pause before each event, varied by its jitter where that is drawn. The bytes stay the same.
 
     An event that has a wait of its own, as `pieces` and chunks of `raw` may, gets no other.
     """
@@ -127,7 +127,7 @@ def _wait(pace: Pace, index: int, tokens: int) -> float:
     return 0.0 if pace.each is UNSET else seconds(pace.each)
 
 
-def _varied(wait: float, pace: Pace, draw: Draw, index: int) -> float:
-    if not (wait and pace.jitter):
+def _varied(wait: float, pace: Pace, draw: Draw | None, index: int) -> float:
+    if not wait or not pace.jitter or draw is None:
         return wait
     return wait * (1 + pace.jitter * (2 * draw(f"jitter {index}") - 1))

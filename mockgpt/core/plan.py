@@ -125,11 +125,9 @@ def whole(status: int, headers: Headers | Filled, body: bytes, wait: float = 0.0
     yield End()
 
 
-def stream(headers: Headers | Filled, events: Iterable[Data | Events | Pause]) -> Plan:
+def stream(headers: Headers | Filled, events: Iterable[Step]) -> Plan:
     """Plan a stream of events, with status 200."""
-    yield Head(200, headers)
-    yield from events
-    yield End()
+    return chain((Head(200, headers),), events, (End(),))
 
 
 def opened(plan: Plan) -> tuple[Head, Plan]:

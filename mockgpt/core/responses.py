@@ -6,7 +6,7 @@ Here a response gets its headers, its pace and its faults. All of it depends on 
 from base64 import b64decode
 from functools import lru_cache
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from mockgpt.core.answers import Answer, Embedded, Said
@@ -19,22 +19,12 @@ from mockgpt.core.encode.text import Encoded
 from mockgpt.core.endpoints import Route, allowed, encode
 from mockgpt.core.errors import ApiError, media_type, one_line, render
 from mockgpt.core.exchange import Incoming
+from mockgpt.core.faults import Fault
 from mockgpt.core.headers import merged, printable
 from mockgpt.core.injection import Occasion, faulty, happens
-from mockgpt.core.pace import hurried, paced, seconds
-from mockgpt.core.plan import (
-    Data,
-    End,
-    Filled,
-    Head,
-    Headers,
-    Layout,
-    Pause,
-    Plan,
-    stream,
-    whole,
-)
-from mockgpt.core.replies import Chunk, Defaults, Raw, Reply, pace_of
+from mockgpt.core.pace import Pace, hurried, paced, seconds
+from mockgpt.core.plan import Data, End, Filled, Head, Headers, Layout, Pause, Plan, stream, whole
+from mockgpt.core.replies import Chunk, Raw, Reply
 from mockgpt.core.service import Dialect, Endpoint, Service
 
 _DRAWN = ("request_id", "milliseconds")  # for each response anew
@@ -78,7 +68,8 @@ class Prepared(Struct, frozen=True, kw_only=True, eq=False):
 
     `texts` are what is filled in at the places of its headers' layout, with `{placeholders}`; that
     of the `model` is its name as a header may have it. So many of the headers are the `common`
-    ones, which limits stand behind.
+    ones, which limits stand behind. `pace` is what each response is still to be given: one that
+    varies, or that of a body in one; others are in `encoded`.
     """
 
     answer: Answer
@@ -87,16 +78,25 @@ class Prepared(Struct, frozen=True, kw_only=True, eq=False):
     texts: tuple[str, ...]
     model: str
     common: int
+    pace: Pace | UnsetType
 
 
 def prepared(
-    decoded: Decoded, endpoint: Endpoint, answer: Answer, service: Service, *, again: bool
+    decoded: Decoded,
+    endpoint: Endpoint,
+    answer: Answer,
+    service: Service,
+    pace: Pace | UnsetType,
+    *,
+    again: bool,
 ) -> Prepared:
     """Prepare the response of an answer, streamed where the request asked for it.
 
     `again` tells whether it is to be answered more than once.
     """
     encoded = encode(decoded.request, answer)
+    if encoded.streamed and pace is not UNSET and not pace.jitter:
+        encoded, pace = replace(encoded, steps=paced(encoded.steps, pace)), UNSET
     ignored = printable(", ".join(decoded.ignored)) if decoded.ignored else None
     model = printable(answer.model)
     layout, texts = _layout(endpoint, service, model, ignored, streamed=encoded.streamed)
@@ -107,6 +107,7 @@ def prepared(
         texts=texts,
         model=model,
         common=len(service.headers),
+        pace=pace,
     )
 
 
@@ -237,16 +238,15 @@ def disturbed(
     reply: Reply,
     attempt: Attempt,
     *,
-    defaults: Defaults,
+    pace: Pace | UnsetType,
+    faults: tuple[Fault, ...],
     manner: Manner,
     key: bytes,
 ) -> tuple[Plan, tuple[str, ...]]:
-    """Give a plan its pace and faults, the reply's or else the defaults', and the reply's headers.
+    """Give a plan its pace and faults, and the reply's headers.
 
     Returned with it are the kinds of the faults that happen.
     """
-    pace = pace_of(reply, defaults)
-    faults = reply.faults or defaults.faults
     if not (faults or reply.headers) and pace is UNSET and manner.speed == 1:
         return plan, ()
 

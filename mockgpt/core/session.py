@@ -23,7 +23,7 @@ from mockgpt.core.journal import Journal
 from mockgpt.core.limits import Quotas, refusal_error
 from mockgpt.core.plan import Plan
 from mockgpt.core.playing import Play
-from mockgpt.core.replies import Raw, Reply
+from mockgpt.core.replies import Raw, Reply, pace_of
 from mockgpt.core.responses import Prepared
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.service import Service
@@ -237,11 +237,13 @@ class Session:
             case.usage = made.answer.usage
             plan = responses.answered(made, case.manner, case.key, int(case.incoming.at))
             outcome = self._outcome(case, plan)
+        defaults = self.loaded.scenario.defaults
         outcome.plan, case.faults = responses.disturbed(
             outcome.plan,
             reply,
             attempt,
-            defaults=self.loaded.scenario.defaults,
+            pace=made.pace if isinstance(made, Prepared) else pace_of(reply, defaults),
+            faults=reply.faults or defaults.faults,
             manner=case.manner,
             key=case.key,
         )
@@ -254,6 +256,7 @@ class Session:
             if loaded is self.loaded and name == attempt.rule and before is reply:
                 return prepared
         decoded, asked, route = known.decoded, known.asked, known.route
+        defaults = self.loaded.scenario.defaults
         assert decoded is not None, "only what is understood is replied to"
         assert asked is not None, "of what is understood it is known"
         assert route is not None, "an unknown path is an error"
@@ -265,7 +268,7 @@ class Session:
             seed=self.seed,
             split=self._split,
             embed=self._embed,
-            defaults=self.loaded.scenario.defaults,
+            defaults=defaults,
             call=attempt.call,
             attempt=attempt.attempt,
             rule=self.play.named(rule),
@@ -276,7 +279,9 @@ class Session:
         # A template may tell the call and the attempt.
         again = known.came and reply.template is UNSET and responses.is_small(answer)
         known.came = True
-        prepared = responses.prepared(decoded, route.endpoint, answer, self._service, again=again)
+        prepared = responses.prepared(
+            decoded, route.endpoint, answer, self._service, pace_of(reply, defaults), again=again
+        )
         if again:
             known.prepared = (self.loaded, attempt.rule, reply, prepared)
         return prepared

@@ -11,6 +11,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import HttpVersion11
 
 from mockgpt.server.connection import Connection
+from mockgpt.server.wire import clock
 
 
 class RequestWire:
@@ -20,7 +21,7 @@ class RequestWire:
         self._request = request
         self.method = request.method
         self.http11 = request.version >= HttpVersion11
-        self.time = asyncio.get_running_loop().time
+        self.time = clock(asyncio.get_running_loop())
 
     @property
     def keep_alive(self) -> bool:

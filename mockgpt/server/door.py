@@ -71,7 +71,7 @@ class FrontDoor(asyncio.Protocol):
         self.number = number
         self.keep_alive = True  # after the request in hand
         self.transport: asyncio.Transport | None = None
-        self.time = doors.loop.time
+        self.time = doors.outbox.time
         self._doors = doors
         self._client = Client(doors.loop)
         self._ahead: bytearray | None = None  # of a request that is not whole, or not answered yet

@@ -7,6 +7,8 @@ between them, and the interpreter less, too.
 
 import asyncio
 
+from mockgpt.server.wire import clock
+
 _SHORT = 2**16  # bytes of an answer that may wait: asyncio's high-water mark
 _WAIT = 0.001  # seconds after which nothing waits while a request is begun or something is written
 
@@ -16,8 +18,9 @@ class Outbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.time = clock(loop)
         self._held: dict[asyncio.Transport, bytes] = {}
-        self._since = 0.0  # the loop's time when the first of them came
+        self._since = 0.0  # the loop's time, when the first of them came
 
     def write(self, transport: asyncio.Transport, data: bytes, *, waits: bool) -> None:
         """Write bytes, or hold what `waits` and is short.
@@ -29,7 +32,7 @@ class Outbox:
             transport.write(data)
             return
         if not self._held:
-            self._since = self._loop.time()
+            self._since = self.time()
             self._loop.call_soon(self._empty)
         self._held[transport] = data
 
@@ -40,7 +43,7 @@ class Outbox:
             transport.write(self._held.pop(transport))
 
     def _look(self) -> None:
-        if self._held and self._loop.time() - self._since >= _WAIT:
+        if self._held and self.time() - self._since >= _WAIT:
             self._empty()
 
     def _empty(self) -> None:

@@ -72,8 +72,7 @@ class Sender:
     async def send(self, plan: Plan) -> None:
         """Execute a plan. A client that leaves ends it; nothing is raised for that."""
         self._begun = self._turn = self._now = self._said = self._due = self._time()
-        # Of a plan before this one, which failed, nothing is left.
-        self._head: Head | None = None
+        self._head: Head | None = None  # of a plan before, which failed, nothing is left here
         self._pending: list[bytes] = []  # of the body, to be written in one
         self._size = 0  # bytes of it
         self._events = 0  # of the plan so far
@@ -160,11 +159,11 @@ class Sender:
         """Write events, each by itself, from the n-th on: its pause is over, and nothing is held.
 
         Returns the first that is left, and what waits until its pause is over; None: it is over, and
-        the event is to be held, as something may follow without a pause. Nothing is done here that
-        `_timed` does not do by itself; but in this loop streams behind their time spend theirs.
+        the event is to be held, as something may follow without a pause. `_timed` would do the same;
+        but in this loop streams behind their time spend theirs.
         """
-        begin, texts, end = events.before, events.texts, events.after
-        common = len(begin) + len(end)
+        begin, texts, end = events.before, events.texts, events.after + b"\r\n"
+        common = len(begin) + len(events.after)
         framed, transport = self._framing, self._wire.transport
         if framed is None or not framed.chunked or transport is None or not common:
             return n, None
@@ -172,19 +171,22 @@ class Sender:
         note_time, note_size = self._times.append, self._sizes.append
         begun, due, now, until = self._begun, self._due, self._now, self._turn + _TURN
         first, last, noted = n, len(texts) - 1, n + _WRITES - self._chunks
+        begins, written = dict[int, bytes](), 0  # of chunks, by size
         try:
             while n < last and waits[n + 1]:
                 size = common + len(texts[n])
                 if size >= _JOINED:
                     return n, None
+                if size not in begins:
+                    begins[size] = b"%x\r\n%b" % (size, begin)
                 if transport.is_closing():
                     raise ConnectionResetError("the client left")
-                write(b"%x\r\n%b%b%b\r\n" % (size, begin, texts[n], end))
+                write(begins[size] + texts[n] + end)
                 now = time()
                 if n < noted:
                     note_time(now - begun)
                     note_size(size)
-                self._bytes += size
+                written += size
                 n += 1
                 due += waits[n]
                 writing = drained()
@@ -195,9 +197,9 @@ class Sender:
         finally:  # whatever ended it, these were written
             if n > first:
                 self._chunks += n - first
+                self._bytes += written
                 self._sent_events = self._events = self._events + n - first
-                self._due, self._now = due, now
-                self._said = now
+                self._due, self._now, self._said = due, now, now
         return n, self._pause(0.0, writing)
 
     def _pause(self, seconds: float, writing: Awaitable[None] | None) -> Awaitable[bool] | None:

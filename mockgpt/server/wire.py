@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
+from time import monotonic
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -62,6 +63,12 @@ class Framing(Struct, frozen=True):
     chunked: bool
     keep_alive: bool
     http11: bool
+
+
+def clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """Return what tells a loop's time: asyncio's own loops ask this function, and nothing else."""
+    own = getattr(loop.time, "__func__", None) is asyncio.BaseEventLoop.time
+    return monotonic if own else loop.time
 
 
 def framing(head: Head, wire: Wire) -> Framing:

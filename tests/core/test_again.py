@@ -12,7 +12,7 @@ from mockgpt.core.conditions import When
 from mockgpt.core.engine import Engine
 from mockgpt.core.exchange import Incoming, Sent
 from mockgpt.core.keys import caller
-from mockgpt.core.plan import Data, Events
+from mockgpt.core.plan import Data, Events, Pause, singly
 from mockgpt.core.replies import Reply
 from mockgpt.core.scenario import Rule, Scenario, Step
 from mockgpt.core.settings import Settings
@@ -149,6 +149,34 @@ def test_what_is_said_again_has_an_id_and_a_second_of_its_own(desk, stream):
     asked = [ask(at) for at in (1.0, 1.5, 2.0, 3.0)]
     assert len({id_ for id_, _ in asked}) == 4
     assert len({rest for _, rest in asked}) == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_said_again_has_the_pace_that_it_had_or_a_jitter_of_its_own(desk, stream):
+    body = {"model": "gpt-4", "messages": [{"role": "user", "content": "Hi"}], "stream": stream}
+    told = Incoming(
+        method="POST",
+        path="/v1/chat/completions",
+        headers={"api-key": "k"},
+        body=msgspec.json.encode(body),
+    )
+
+    def waits(engine):
+        plan = singly(engine.answer(told).plan)
+        return tuple(step.seconds for step in plan if isinstance(step, Pause))
+
+    def paced(**pace):
+        rules = [{"id": "one", "reply": "one two"}]
+        return convert({"defaults": {"pace": {"first": 8, **pace}}, "rules": rules}, Scenario)
+
+    engine = desk(paced(each=4)).engine
+    assert [waits(engine) for _ in range(4)] == [(8, 4, 4, 4, 4) if stream else (8,)] * 4
+    engine.amend(load_scenarios([paced(each=2)], load_service("pgpt")))
+    assert [waits(engine) for _ in range(2)] == [(8, 2, 2, 2, 2) if stream else (8,)] * 2
+    engine.amend(load_scenarios([paced(each=2, jitter=0.5)], load_service("pgpt")))
+    found = [waits(engine) for _ in range(4)]
+    assert len(set(found)) == 4
+    assert all(4 <= first <= 12 for first, *_ in found)
 
 
 def test_a_reply_that_several_have_is_meant_by_the_conditions_of_each(desk):

@@ -1,8 +1,11 @@
 """Which answers wait to be written together, and how long."""
 
+import asyncio
+
 import pytest
 
 from mockgpt.server.outbox import Outbox
+from mockgpt.server.wire import clock
 
 
 class Loop:
@@ -109,3 +112,24 @@ def test_what_is_held_for_a_transport_may_be_released(loop, outbox, transports, 
     assert written == [("b", b"2")]
     loop.soon[0]()
     assert written == [("b", b"2"), ("a", b"1")]
+
+
+async def test_the_time_is_the_loop_s():
+    loop = asyncio.get_running_loop()
+    before, now, after = loop.time(), clock(loop)(), loop.time()
+    assert before <= now <= after
+
+
+@pytest.mark.parametrize("how", ["subclass", "instance"])
+def test_a_loop_may_have_a_time_of_its_own(how):
+    class Loop(asyncio.SelectorEventLoop):
+        if how == "subclass":
+
+            def time(self):
+                return 5.0
+
+    loop = Loop()
+    if how == "instance":
+        loop.time = lambda: 5.0
+    assert clock(loop)() == 5.0
+    loop.close()

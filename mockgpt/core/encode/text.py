@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from mockgpt.core.answers import Answer, Said, Spoken, Usage
 from mockgpt.core.chunks import by_tokens
 from mockgpt.core.encode.sse import DONE, json_bytes
-from mockgpt.core.plan import Data, Events, Pause
+from mockgpt.core.plan import Data, Events, Pause, Step
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Encoded(Struct, frozen=True, eq=False):
     filled in.
     """
 
-    steps: Iterable[Data | Events | Pause]
+    steps: Iterable[Step]
     streamed: bool = False
     id: str = ""
     before: bytes = b""
@@ -54,7 +54,7 @@ class Encoded(Struct, frozen=True, eq=False):
         """Return what can be filled in more than once."""
         return replace(self, steps=tuple(self.steps))
 
-    def filled(self, id_: str, created: int) -> Iterator[Data | Events | Pause]:
+    def filled(self, id_: str, created: int) -> Iterator[Step]:
         """Yield the body of an answer with this id, made in this second of the Unix epoch."""
         begin = self._begin(id_, created)
         for step in self.steps:
