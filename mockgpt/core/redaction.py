@@ -160,26 +160,27 @@ def forms(secret: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((secret, *encoded, b64encode(data).decode().rstrip("="))))
 
 
-@lru_cache(maxsize=256)
-def _byte_forms(secret: str) -> tuple[bytes, ...]:
-    return tuple(form.encode("utf-8", "replace") for form in forms(secret))
-
-
-def repeated(headers: Iterable[str], others: Iterable[str], body: bytes) -> tuple[str, ...]:
+def repeated(headers: tuple[str, ...], others: tuple[str, ...], body: bytes) -> tuple[str, ...]:
     """Return the secrets of such headers that stand elsewhere in their request, too."""
-    secrets = [secret for value in headers for secret in _parts(value)]
+    found, sought = _sought(headers, others)
+    in_body = [secret for form, secret in sought if form in body]
+    return (*found, *dict.fromkeys(in_body)) if in_body else found
+
+
+@lru_cache(maxsize=256)  # a client's requests have nearly all their heads in common
+def _sought(
+    headers: tuple[str, ...], others: tuple[str, ...]
+) -> tuple[tuple[str, ...], list[tuple[bytes, str]]]:
+    """Return the secrets that stand in the others, and each form in which a body may have the rest."""
     text = "\n".join(others)
-    return tuple([secret for secret in secrets if _repeats(secret, text, body)])
-
-
-def _repeats(secret: str, text: str, body: bytes) -> bool:
-    for form in forms(secret):  # loops, since every request comes here
-        if form in text:
-            return True
-    for data in _byte_forms(secret):  # noqa: SIM110 - as above
-        if data in body:
-            return True
-    return False
+    found: list[str] = []
+    sought: list[tuple[bytes, str]] = []
+    for secret in dict.fromkeys(secret for value in headers for secret in _parts(value)):
+        if any(form in text for form in forms(secret)):
+            found.append(secret)
+        else:
+            sought += [(form.encode("utf-8", "replace"), secret) for form in forms(secret)]
+    return tuple(found), sought
 
 
 @lru_cache(maxsize=256)  # clients send the same few again and again

@@ -235,12 +235,22 @@ def test_what_loses_its_body_is_redacted_before():
 
 
 def test_a_key_that_stands_elsewhere_is_left_out_there():
-    headers = [f"Bearer {OPAQUE}", "sk-mock-" + "a" * 20]
-    by = NOTHING.knowing(repeated(headers, [f"/{OPAQUE}"], b""))
+    headers = (f"Bearer {OPAQUE}", "sk-mock-" + "a" * 20)
+    by = NOTHING.knowing(repeated(headers, (f"/{OPAQUE}",), b""))
     assert by.secrets == (OPAQUE,)
     assert by.text(f"{OPAQUE} sk-mock-a") == "*** sk-mock-a"
-    assert NOTHING.knowing(repeated([OPAQUE], ["/", "b"], b"")) is NOTHING
+    assert NOTHING.knowing(repeated((OPAQUE,), ("/", "b"), b"")) is NOTHING
     assert OPAQUE not in repr(by)
+
+
+def test_each_secret_that_stands_elsewhere_is_found_once():
+    in_path, in_body, nowhere = (OPAQUE[n:] + OPAQUE[:n] for n in (1, 2, 3))
+    headers = (f"{in_body}; {nowhere}", f"Bearer {in_path}", in_body)
+    escaped = "".join(f"\\u{ord(c):04x}" for c in in_body)
+    for _ in range(2):  # heads that come again are known
+        body = f"{in_body} {escaped} {in_path}".encode()
+        assert repeated(headers, ("/", f"x{in_path}"), body) == (in_path, in_body)
+        assert repeated(headers, ("/", f"x{in_path}"), b"other") == (in_path,)
 
 
 def test_a_bug_is_told_without_what_is_redacted():
