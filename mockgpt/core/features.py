@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 Places = dict[int, float]  # amplitudes, by place in the vector
 
@@ -88,7 +88,7 @@ def hashed(value: str | tuple[int, ...], dimensions: int) -> tuple[Places, str]:
     if characters:
         _hash_characters(characters, places, dimensions)
     if not places:  # "!!!", emoji, spaces and "" are words of their own
-        _twice({folded: 1.0}, places, dimensions)
+        _twice([(folded, 1.0)], places, dimensions)
         return places, folded
     return places, " ".join((*words, characters))
 
@@ -115,7 +115,7 @@ def _hash_words(words: list[str], places: Places, dimensions: int) -> None:
         f"{first} {second}": _WORD_PAIR * strengths[first] * strengths[second]
         for first, second in pairwise(words)
     }
-    _once(pairs, places, dimensions)
+    _once(pairs.items(), places, dimensions)
 
 
 @lru_cache(maxsize=4096)  # texts are new, their words hardly ever
@@ -125,18 +125,12 @@ def _word(word: str, count: int, dimensions: int) -> tuple[float, Places]:
     marked = f"<{word}>"  # the word "<ing>" is not the letters "ing"
     # One letter, or two outside ASCII (Russian "на"), is grammar in any language.
     if word in _FUNCTION_WORDS or len(word) < (2 if word.isascii() else 3):
-        _once({marked: _FUNCTION_WORD}, places, dimensions)  # however often
+        _once([(marked, _FUNCTION_WORD)], places, dimensions)  # however often
         return _FUNCTION_WORD, places
     weight = sqrt(sqrt(count))
-    _twice({marked: _WORD * weight}, places, dimensions)
+    _twice([(marked, _WORD * weight)], places, dimensions)
     each = _SPELLING * weight / sqrt(len(word))
-    placed = _placing(dimensions)
-    for i in range(len(word)):  # as `_once` does, but a trigram as often as it is there
-        up, down = placed(marked[i : i + 3])
-        if up + down & 1:
-            places[up] = places.get(up, 0.0) + each
-        else:
-            places[down] = places.get(down, 0.0) - each
+    _once([(marked[i : i + 3], each) for i in range(len(word))], places, dimensions)
     return 1.0, places
 
 
@@ -144,13 +138,13 @@ def _hash_characters(characters: str, places: Places, dimensions: int) -> None:
     counts = Counter(characters)
     strengths = {c: _FUNCTION_CHARACTER if c in _FUNCTION_CHARACTERS else 1.0 for c in counts}
     alone = {c: _CHARACTER * strengths[c] * sqrt(sqrt(counts[c])) for c in counts}
-    _twice(alone, places, dimensions)
+    _twice(alone.items(), places, dimensions)
     together = {
         a + b: _CHARACTER_PAIR * sqrt(strengths[a] * strengths[b]) for a, b in pairwise(characters)
     }
     for a, b, c in zip(characters, characters[1:], characters[2:], strict=False):
         together[a + b + c] = _CHARACTER_TRIPLE * sqrt(strengths[a] * strengths[c])
-    _once(together, places, dimensions)
+    _once(together.items(), places, dimensions)
 
 
 def _hash_tokens(tokens: tuple[int, ...], places: Places, dimensions: int) -> str:
@@ -158,24 +152,27 @@ def _hash_tokens(tokens: tuple[int, ...], places: Places, dimensions: int) -> st
         f"#{token}": _TOKEN * (_COMMON_TOKEN if token < _COMMON_TOKENS else 1.0) * sqrt(sqrt(count))
         for token, count in Counter(tokens).items()
     }
-    _twice(alone or {"#": 1.0}, places, dimensions)
-    _once({f"#{a} {b}": _TOKEN_PAIR for a, b in pairwise(tokens)}, places, dimensions)
+    _twice(alone.items() or [("#", 1.0)], places, dimensions)
+    pairs = dict.fromkeys(f"#{a} {b}" for a, b in pairwise(tokens))
+    _once([(pair, _TOKEN_PAIR) for pair in pairs], places, dimensions)
     return " ".join(alone) or "#"
 
 
-def _twice(features: dict[str, float], places: Places, dimensions: int) -> None:
+def _twice(features: Iterable[tuple[str, float]], places: Places, dimensions: int) -> None:
     """Add features at two places each, up at one and down at the other: hardly two meet at both."""
-    where = map(_placing(dimensions), features)
-    for (up, down), weight in zip(where, features.values(), strict=True):
+    placed = _placing(dimensions)
+    for feature, weight in features:
+        up, down = placed(feature)
         amplitude = _OF_TWO * weight
         places[up] = places.get(up, 0.0) + amplitude
         places[down] = places.get(down, 0.0) - amplitude
 
 
-def _once(features: dict[str, float], places: Places, dimensions: int) -> None:
+def _once(features: Iterable[tuple[str, float]], places: Places, dimensions: int) -> None:
     """Add features at one place each, up or down."""
-    where = map(_placing(dimensions), features)
-    for (up, down), weight in zip(where, features.values(), strict=True):
+    placed = _placing(dimensions)
+    for feature, weight in features:
+        up, down = placed(feature)
         if up + down & 1:
             places[up] = places.get(up, 0.0) + weight
         else:
