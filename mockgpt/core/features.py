@@ -1,6 +1,6 @@
 """What vectors are made of: a text's words, letters and characters, hashed onto signed places of a vector.
 
-That is feature hashing. What says most (a word, a character, a token) has two places, all else has one. No model, no
+That is feature hashing. What a text may consist of (a word, a character, a token) has two places, all else one. No model, no
 state, no clock: the same value has the same places on every platform, Python and hash seed.
 """
 
@@ -79,7 +79,8 @@ def hashed(value: str | tuple[int, ...], dimensions: int) -> tuple[Places, str]:
     """
     places: Places = {}
     if not isinstance(value, str):
-        return places, _hash_tokens(value, places, dimensions)
+        named = _hash_tokens(value, places, dimensions)
+        return places, named
     folded = value.lower() if value.isascii() else re.sub(_SETTLED, _fold, value)
     words = re.findall(_WORDS, folded.replace("'", "").replace("\u2019", ""))
     characters = "" if folded.isascii() else "".join(re.findall(_UNSPACED_RUNS, folded))
@@ -125,7 +126,7 @@ def _word(word: str, count: int, dimensions: int) -> tuple[float, Places]:
     marked = f"<{word}>"  # the word "<ing>" is not the letters "ing"
     # One letter, or two outside ASCII (Russian "на"), is grammar in any language.
     if word in _FUNCTION_WORDS or len(word) < (2 if word.isascii() else 3):
-        _once([(marked, _FUNCTION_WORD)], places, dimensions)  # however often
+        _twice([(marked, _FUNCTION_WORD)], places, dimensions)  # however often
         return _FUNCTION_WORD, places
     weight = sqrt(sqrt(count))
     _twice([(marked, _WORD * weight)], places, dimensions)
@@ -162,7 +163,7 @@ def _twice(features: Iterable[tuple[str, float]], places: Places, dimensions: in
     """Add features at two places each, up at one and down at the other: hardly two meet at both."""
     placed = _placing(dimensions)
     for feature, weight in features:
-        up, down = placed(feature)
+        up, down, _ = placed(feature)
         amplitude = _OF_TWO * weight
         places[up] = places.get(up, 0.0) + amplitude
         places[down] = places.get(down, 0.0) - amplitude
@@ -172,28 +173,28 @@ def _once(features: Iterable[tuple[str, float]], places: Places, dimensions: int
     """Add features at one place each, up or down."""
     placed = _placing(dimensions)
     for feature, weight in features:
-        up, down = placed(feature)
-        if up + down & 1:
-            places[up] = places.get(up, 0.0) + weight
-        else:
+        up, down, goes_down = placed(feature)
+        if goes_down:
             places[down] = places.get(down, 0.0) - weight
+        else:
+            places[up] = places.get(up, 0.0) + weight
 
 
 @lru_cache(maxsize=2)
-def _placing(dimensions: int) -> Callable[[str], tuple[int, int]]:
-    """Return what hashes features to two places."""
+def _placing(dimensions: int) -> Callable[[str], tuple[int, int, int]]:
+    """Return what hashes features to two places; a feature that has one goes up or down."""
     both, start = halves(dimensions), blake2b(digest_size=4)
 
     @lru_cache(maxsize=16384)  # pairs and trigrams come back: half of the time of a short text
-    def places(feature: str) -> tuple[int, int]:
+    def places(feature: str) -> tuple[int, int, int]:
         # Both where the common direction has one sign: a feature that has both is square to it, and two features
-        # that meet by accident are as likely to agree as to differ.
+        # that meet by accident are as likely to agree as to differ. The last bit tells of no place.
         digest = start.copy()  # in half the time that a new one takes
         digest.update(feature.encode())
         up, down = _two_numbers(digest.digest())
         half = both[up & 1]
         size = len(half)
-        return half[up * size >> 16], half[down * size >> 16]
+        return half[up * size >> 16], half[down * size >> 16], down & 1
 
     return places
 

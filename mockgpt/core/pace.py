@@ -5,13 +5,13 @@ Pauses are relative; whoever executes them adds them up from the start, so laten
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
 from mockgpt.core.entry import Entry
-from mockgpt.core.plan import Data, Events, Pause, Plan, Step
+from mockgpt.core.plan import BodyStep, Data, Events, Pause, Plan, Step
 
 Duration = (
     Annotated[float, Meta(ge=0, le=1_000_000_000, description="seconds")]
@@ -24,6 +24,7 @@ Duration = (
     ]
 )
 Grain = Literal["token", "word", "character"] | Annotated[int, Meta(ge=1)]
+S = TypeVar("S", Step, BodyStep)
 Draw = Callable[[str], float]  # purpose -> a number from 0 up to 1, drawn for this attempt
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
@@ -61,8 +62,8 @@ def seconds(duration: Duration) -> float:
     return float(number) * _UNITS[duration[len(number) :]]
 
 
-def paced(plan: Iterable[Step], pace: Pace, draw: Draw | None = None) -> Plan:
-    """Put a pause before each event, varied by its jitter where that is drawn. The bytes stay the same.
+def paced(plan: Iterable[S], pace: Pace, draw: Draw | None = None) -> Iterator[S]:
+    """Put a pause before each event, varied by a jitter that is drawn. The bytes stay the same.
 
     An event that has a wait of its own, as `pieces` and chunks of `raw` may, gets no other.
     """
@@ -77,7 +78,7 @@ def paced(plan: Iterable[Step], pace: Pace, draw: Draw | None = None) -> Plan:
                 yield step
                 index, own = index + 1, 0.0
             case Events():
-                waits = _waits(pace, step.tokens, step.events, first=index == 0)
+                waits: tuple[float, ...] = _waits(pace, step.tokens, step.events, first=index == 0)
                 if own:
                     waits = (0.0, *waits[1:])
                 if pace.jitter:
@@ -128,6 +129,7 @@ def _wait(pace: Pace, index: int, tokens: int) -> float:
 
 
 def _varied(wait: float, pace: Pace, draw: Draw | None, index: int) -> float:
-    if not wait or not pace.jitter or draw is None:
+    if not (wait and pace.jitter):
         return wait
+    assert draw is not None, "a jitter is drawn"
     return wait * (1 + pace.jitter * (2 * draw(f"jitter {index}") - 1))

@@ -111,7 +111,8 @@ class Abort(Struct, frozen=True, gc=False):
     how: Literal["reset", "close"]
 
 
-Step = Head | Data | Events | Pause | End | Abort
+BodyStep = Data | Events | Pause
+Step = Head | BodyStep | End | Abort
 Plan = Iterator[Step]
 
 
@@ -125,7 +126,7 @@ def whole(status: int, headers: Headers | Filled, body: bytes, wait: float = 0.0
     yield End()
 
 
-def stream(headers: Headers | Filled, events: Iterable[Step]) -> Plan:
+def stream(headers: Headers | Filled, events: Iterable[BodyStep]) -> Plan:
     """Plan a stream of events, with status 200."""
     return chain((Head(200, headers),), events, (End(),))
 

@@ -43,7 +43,7 @@ class Vector(Struct, eq=False):
     background: Background
     places: Sequence[int]
     own: array[float]
-    written: dict[bool, tuple[bytes, ...]] = field(default_factory=dict)  # in base64 or not
+    written: dict[bool, bytes] = field(default_factory=dict)  # by base64; empty: asked for once
 
     def numbers(self) -> array[float]:
         """Return all of it, as float32."""
@@ -66,7 +66,9 @@ def embed(value: str | tuple[int, ...], dimensions: int = 1536) -> Vector:
     common = _COMMON[min(int(2 * square), len(_COMMON) - 1)]
     key = (dimensions, common, crc32(name.encode()) % _VARIANTS)
     plain, left = background(*key)
-    if not square:  # all features met their opposites: seen in one dimension, unheard of in 1536
+    if (
+        not square
+    ):  # all features met their opposites: seen in one or two dimensions, unheard of in 1536
         return Vector(key, range(dimensions), array("f", [x / sqrt(1 - left) for x in plain]))
     # The positive root of |background + scale * features| = 1: only the touched places are computed.
     before = [plain[place] for place in places]

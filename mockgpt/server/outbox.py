@@ -20,7 +20,7 @@ class Outbox:
         self._loop = loop
         self.time = clock(loop)
         self._held: dict[asyncio.Transport, bytes] = {}
-        self._since = 0.0  # the loop's time, when the first of them came
+        self._since = 0.0  # the loop's time when the first of them came
 
     def write(self, transport: asyncio.Transport, data: bytes, *, waits: bool) -> None:
         """Write bytes, or hold what `waits` and is short.

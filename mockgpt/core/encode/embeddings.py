@@ -21,7 +21,7 @@ def whole(answer: Answer, embedded: Embedded) -> bytes:
     pieces = [b'{"object":"list","data":[']  # joined once: many vectors are megabytes
     for index, vector in enumerate(embedded.vectors):
         written = _written(vector, base64=embedded.base64)
-        pieces += (_BETWEEN[index > 0], *written, b',"index":%d}' % index)
+        pieces += (_BETWEEN[index > 0], written, b',"index":%d}' % index)
     pieces += (b"],", json_bytes({"model": answer.model, "usage": usage})[1:], b"\n")
     return b"".join(pieces)
 
@@ -29,15 +29,15 @@ def whole(answer: Answer, embedded: Embedded) -> bytes:
 _BETWEEN = (b'{"object":"embedding","embedding":', b',{"object":"embedding","embedding":')
 
 
-def _written(vector: Vector | Sequence[float], *, base64: bool) -> Sequence[bytes]:
-    """Return a vector in JSON, in pieces. Of one that was asked for before they are kept, as one."""
+def _written(vector: Vector | Sequence[float], *, base64: bool) -> bytes:
+    """Return a vector in JSON. That of a text is kept where it is asked for again: few are."""
     if not isinstance(vector, Vector):
-        return ((_base64 if base64 else _floats)(*_packed(vector)),)
+        return (_base64 if base64 else _floats)(*_packed(vector))
     kept = vector.written.get(base64)
     if kept:
         return kept
-    written = (_quoted(vector.numbers()),) if base64 else _spliced(vector)
-    vector.written[base64] = () if kept is None else (b"".join(written),)
+    written = _quoted(vector.numbers()) if base64 else _spliced(vector)
+    vector.written[base64] = b"" if kept is None else written
     return written
 
 
@@ -60,17 +60,17 @@ def _quoted(vector: Sequence[float]) -> bytes:
     return b'"%b"' % as_base64(vector).encode()  # nothing in it is to be escaped
 
 
-def _spliced(vector: Vector) -> list[bytes]:
-    """Return a vector's own numbers in between those of its background."""
+def _spliced(vector: Vector) -> bytes:
+    """Put a vector's own numbers in between those of its background."""
     text, starts = _plain(*vector.background)
     own = json_bytes(vector.own.tolist())[1:-1].split(b",")
     pieces: list[bytes] = []
     at = 0
     for place, number in zip(vector.places, own, strict=True):
         pieces += (text[at : starts[place]], number)
-        at = starts[place + 1] - 1  # from its comma on
+        at = starts[place + 1] - 1  # what is behind it
     pieces.append(text[at:])
-    return pieces
+    return b"".join(pieces)
 
 
 @lru_cache(maxsize=_KEPT)

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from mockgpt.core.answers import Answer, Said, Spoken, Usage
 from mockgpt.core.chunks import by_tokens
 from mockgpt.core.encode.sse import DONE, json_bytes
-from mockgpt.core.plan import Data, Events, Pause, Step
+from mockgpt.core.plan import BodyStep, Data, Events, Pause
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Encoded(Struct, frozen=True, eq=False):
     filled in.
     """
 
-    steps: Iterable[Step]
+    steps: Iterable[BodyStep]
     streamed: bool = False
     id: str = ""
     before: bytes = b""
@@ -54,7 +54,7 @@ class Encoded(Struct, frozen=True, eq=False):
         """Return what can be filled in more than once."""
         return replace(self, steps=tuple(self.steps))
 
-    def filled(self, id_: str, created: int) -> Iterator[Step]:
+    def filled(self, id_: str, created: int) -> Iterator[BodyStep]:
         """Yield the body of an answer with this id, made in this second of the Unix epoch."""
         begin = self._begin(id_, created)
         for step in self.steps:
@@ -116,9 +116,7 @@ def _between(object_: str) -> bytes:
     return b',"object":%b,"created":' % json_bytes(object_)
 
 
-def _events(
-    form: Form, answer: Answer, said: Said, *, include_usage: bool
-) -> Iterator[Data | Events | Pause]:
+def _events(form: Form, answer: Answer, said: Said, *, include_usage: bool) -> Iterator[BodyStep]:
     before = b',"model":%b,"choices":[' % json_bytes(answer.model)
     spoken = [
         _choice(form, index, choice, before + b"{") for index, choice in enumerate(said.choices)
@@ -135,7 +133,7 @@ def _events(
 
 
 # Events, and the seconds before them.
-Turn = tuple[Data | Events | Pause, float]
+Turn = tuple[BodyStep, float]
 
 
 def _choice(form: Form, index: int, choice: Spoken, before: bytes) -> Iterator[Turn]:
