@@ -1,7 +1,7 @@
 """What vectors are made of: a text's words, letters and characters, hashed onto signed places of a vector.
 
-That is feature hashing. What a text may consist of (a word, a character, a token) has two places, all else one. No model, no
-state, no clock: the same value has the same places on every platform, Python and hash seed.
+That is feature hashing. What a text may consist of (a word, a character, a token) has two places, all else one. No
+model, no state, no clock: the same value has the same places on every platform, Python and hash seed.
 """
 
 from __future__ import annotations

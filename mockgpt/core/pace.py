@@ -65,7 +65,8 @@ def seconds(duration: Duration) -> float:
 def paced(plan: Iterable[S], pace: Pace, draw: Draw | None = None) -> Iterator[S]:
     """Put a pause before each event, varied by a jitter that is drawn. The bytes stay the same.
 
-    An event that has a wait of its own, as `pieces` and chunks of `raw` may, gets no other.
+    An event that has a wait of its own, as `pieces` and chunks of `raw` may, gets no other. Only a
+    jitter needs something to `draw` with.
     """
     index = 0
     own = 0.0

@@ -66,9 +66,7 @@ def embed(value: str | tuple[int, ...], dimensions: int = 1536) -> Vector:
     common = _COMMON[min(int(2 * square), len(_COMMON) - 1)]
     key = (dimensions, common, crc32(name.encode()) % _VARIANTS)
     plain, left = background(*key)
-    if (
-        not square
-    ):  # all features met their opposites: seen in one or two dimensions, unheard of in 1536
+    if not square:  # all features met their opposites, as in one or two dimensions some do
         return Vector(key, range(dimensions), array("f", [x / sqrt(1 - left) for x in plain]))
     # The positive root of |background + scale * features| = 1: only the touched places are computed.
     before = [plain[place] for place in places]

@@ -17,7 +17,7 @@ from mockgpt.server.connection import Connection
 from mockgpt.server.outbox import Outbox
 from mockgpt.server.patience import Patience
 from mockgpt.server.plain import Plain, plain
-from mockgpt.server.wire import Wire
+from mockgpt.server.wire import Wire, clock
 
 TESTED = "3.14."  # the versions of aiohttp whose connections the door was tested to stand before
 
@@ -71,7 +71,7 @@ class FrontDoor(asyncio.Protocol):
         self.number = number
         self.keep_alive = True  # after the request in hand
         self.transport: asyncio.Transport | None = None
-        self.time = doors.outbox.time
+        self.time = clock(doors.loop)
         self._doors = doors
         self._client = Client(doors.loop)
         self._ahead: bytearray | None = None  # of a request that is not whole, or not answered yet

@@ -18,7 +18,7 @@ class Outbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self.time = clock(loop)
+        self._time = clock(loop)
         self._held: dict[asyncio.Transport, bytes] = {}
         self._since = 0.0  # the loop's time when the first of them came
 
@@ -32,7 +32,7 @@ class Outbox:
             transport.write(data)
             return
         if not self._held:
-            self._since = self.time()
+            self._since = self._time()
             self._loop.call_soon(self._empty)
         self._held[transport] = data
 
@@ -43,7 +43,7 @@ class Outbox:
             transport.write(self._held.pop(transport))
 
     def _look(self) -> None:
-        if self._held and self.time() - self._since >= _WAIT:
+        if self._held and self._time() - self._since >= _WAIT:
             self._empty()
 
     def _empty(self) -> None:

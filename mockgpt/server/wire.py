@@ -66,7 +66,7 @@ class Framing(Struct, frozen=True):
 
 
 def clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
-    """Return what tells a loop's time: asyncio's own loops ask this function, and nothing else."""
+    """Return what tells a loop's time, for asyncio's own without the method that asks it for them."""
     own = getattr(loop.time, "__func__", None) is asyncio.BaseEventLoop.time
     return monotonic if own else loop.time
 
