@@ -276,6 +276,7 @@ def test_serve_answers_logs_a_line_a_request_and_stops_on_a_signal(start, number
         "/v1/embeddings",
         **{"api-key": "k"},
     )
+    ask(port, HELLO, "/chat/completions", **{"api-key": "k"})
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=20)
     assert process.returncode == 0
@@ -288,7 +289,11 @@ def test_serve_answers_logs_a_line_a_request_and_stops_on_a_signal(start, number
         "POST /v1/chat/completions  401  0 ms  missing_api_key: You didn't provide an API key."
     )
     assert lines[3] == "POST /v1/embeddings  200  1 tokens  0 ms  rule anything-else"
-    assert len(lines) == 4
+    assert lines[4] == (
+        "POST /chat/completions  404  0 ms  "
+        "unknown_url: Invalid URL (POST /chat/completions); let the base URL end in /v1"
+    )
+    assert len(lines) == 5
     assert "secret" not in stderr + stdout
 
 

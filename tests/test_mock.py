@@ -201,7 +201,8 @@ def test_check_tells_of_requests_that_the_service_would_refuse():
         "would (3 is greater than the maximum of 2 - 'temperature'); "
         "mend the request, or expect it: allow refused_request\n"
         "  refused_request: POST /v1/nope was refused with 404, as the real service would "
-        "(Invalid URL (POST /v1/nope)); mend the request, or expect it: allow refused_request"
+        "(Invalid URL (POST /v1/nope)); ask for /v1/chat/completions or "
+        "/v1/completions or /v1/embeddings or /v1/models, or expect it: allow refused_request"
     )
 
 

@@ -74,6 +74,7 @@ class Case(Struct, eq=False):
     limit: str | None = None
     error: str | None = None
     message: str = ""
+    advice: str = ""
     hidden: str = ""
     faults: tuple[str, ...] = ()
     usage: Usage | None = None
@@ -108,7 +109,12 @@ class Case(Struct, eq=False):
         if self.error is None:
             return exchange
         return replace(
-            exchange, error=self.error, limit=self.limit, message=self.message, bug=self.bug
+            exchange,
+            error=self.error,
+            limit=self.limit,
+            message=self.message,
+            advice=self.advice,
+            bug=self.bug,
         )
 
 

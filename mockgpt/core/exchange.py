@@ -122,10 +122,10 @@ class Exchange(Struct, frozen=True, kw_only=True):
     or step that answered, None for filler, `place` its file and line, and `chosen` says what it is;
     `call` and `attempt` count from 1 what it answered, `retries` is what the client said of its
     own. `faults` are the kinds that were applied. `error` is the catalogue's name of the error that
-    was answered, `limit` the limit that was behind it, and `message` what the client was told.
-    `sent` is None where the connection was gone before a byte was written. `content` is equal for
-    equal requests. `bodies` is False where
-    the journal had no room left for them. `redaction` is what `shown` leaves out.
+    was answered, `limit` the limit that was behind it, `message` what the client was told, and
+    `advice` what it was not: the next step, where one is known. `sent` is None where the connection
+    was gone before a byte was written. `content` is equal for equal requests. `bodies` is False
+    where the journal had no room left for them. `redaction` is what `shown` leaves out.
     """
 
     session: str = "default"
@@ -153,6 +153,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     error: str | None = None
     limit: str | None = None
     message: str = ""
+    advice: str = ""
     usage: Usage | None = None
     bug: Exception | None = None
     sent: Sent | None = None

@@ -113,7 +113,9 @@ def explain(
                 answered=True, verdict="the service answers by itself: no rule is tried"
             )
         status = next(step.status for step in outcome.plan if isinstance(step, Head))
-        verdict = f"the service refuses it with {status}: {exchange.tell(exchange.message)}"
+        next_step = f"; {exchange.advice}" if exchange.advice else ""
+        told = exchange.tell(exchange.message)
+        verdict = f"the service refuses it with {status}: {told}{next_step}"
         return Explanation(answered=False, verdict=verdict)
     if exchange.error == "pattern_failed":
         return Explanation(answered=False, verdict=exchange.message)

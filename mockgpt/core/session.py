@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from mockgpt.core import keys, responses
+from mockgpt.core.advice import advice
 from mockgpt.core.answers import Answer, Embed, Makings, make
 from mockgpt.core.blotting import discreet
 from mockgpt.core.calls import Attempt, Repetitions
@@ -124,7 +125,7 @@ class Session:
         known = self._know(incoming, caller, self.settings)
         case = self._case(incoming, known)
         if known.errors:
-            return self._refuse(case, *known.errors)
+            return self._refuse(case, *known.errors, advised=True)
         if known.decoded is not None:
             return self._limited(case, known.decoded) if self._quotas.limited else self._reply(case)
         route = known.route
@@ -134,7 +135,7 @@ class Session:
             return self._outcome(case, preflight)
         models = responses.listed(route, case.manner, case.key)
         if isinstance(models, ApiError):
-            return self._refuse(case, models)
+            return self._refuse(case, models, advised=True)
         return self._outcome(case, models)
 
     def refuse(self, incoming: Incoming, name: str, **values: str) -> Outcome:
@@ -192,7 +193,9 @@ class Session:
     def _outcome(self, case: Case, plan: Plan) -> Outcome:
         return Outcome(self, self.journal, case, plan)
 
-    def _refuse(self, case: Case, *errors: ApiError) -> Outcome:
+    def _refuse(self, case: Case, *errors: ApiError, advised: bool = False) -> Outcome:
+        if advised:  # what the scenario does not wish for is to be mended
+            case.advice = advice(errors[0], self._service)
         errors = discreet(errors, case.known.record.redaction.secretless)
         plan, message = responses.refused(errors, case.manner, case.key)
         case.hidden = str(errors[0].values.get("key", ""))  # not even a key's ends are recorded

@@ -36,7 +36,7 @@ def amiss(exchange: Exchange) -> Finding | None:
         status = f" with {exchange.status}" if exchange.sent is not None else ""
         message = (
             f"{what} was refused{status}, as the real service would ({exchange.message}); "
-            f"mend the request, or expect it: allow refused_request"
+            f"{exchange.advice or 'mend the request'}, or expect it: allow refused_request"
         )
         return Finding("refused_request", message, (exchange,))
     return None

@@ -83,9 +83,9 @@ def test_a_reply_that_does_not_fit_is_a_difference():
     [
         ({"messages": []}, False, "the service refuses it with 400: [] is too short - 'messages'"),
         (
-            {"path": "/v1/nothing"},
+            {"path": "/v1/embedding"},
             False,
-            "the service refuses it with 404: Invalid URL (POST /v1/nothing)",
+            "the service refuses it with 404: Invalid URL (POST /v1/embedding); ask for /v1/embeddings",
         ),
         (
             {"path": "/v1/models", "method": "GET"},

@@ -1,0 +1,43 @@
+"""What would mend a request that the service refuses, where more can be said than the service says.
+
+The service does not tell where its endpoints are, nor which models it has; who tests a client asks.
+"""
+
+from difflib import get_close_matches
+
+from mockgpt.core.errors import ApiError
+from mockgpt.core.service import Service
+
+_LONGEST = 200  # characters of a path that others are compared with
+
+
+def advice(error: ApiError, service: Service) -> str:
+    """Return the next step, such as "let the base URL end in /v1"; empty where nothing is known.
+
+    It repeats nothing of the request, in which there may be secrets.
+    """
+    match error.name:
+        case "unknown_url":
+            return _path(str(error.values["path"]), service)
+        case "model_not_found":
+            return f"name a model that it has: {', '.join(error.values['allowed'])}"
+        case _:
+            return ""
+
+
+def _path(path: str, service: Service) -> str:
+    """Return what to change of a path: of its base URL where it ends in an endpoint."""
+    route, bare = service.routes[0], path.rstrip("/")
+    served = [
+        f"/{name}"
+        for endpoint in service.endpoints.values()
+        if endpoint.state == "served"
+        for name in endpoint.paths
+        if "{" not in name
+    ]
+    if bare in [f"{route}{name}" for name in served]:
+        return "leave out the slash at the end"
+    if bare.endswith(tuple(served)):
+        return f"let the base URL end in {route}"
+    near = get_close_matches(bare[:_LONGEST].lower().removeprefix(route), served, 1)
+    return f"ask for {route}{f' or {route}'.join(near or served)}"
