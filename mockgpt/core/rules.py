@@ -70,7 +70,7 @@ def _check(value: Any, rule: Rule, found: list[ApiError], path: Path) -> None:
     _CHECKS[rule.type](value, rule, found, path)
     if rule.error and len(found) > before:
         violation = found[before]
-        instead: dict[Dialect, ApiError] = {"fastapi": violation}
+        instead: dict[Dialect, ApiError] = {"fastapi": violation.instead.get("fastapi", violation)}
         if violation.name == "too_long" and rule.type == "texts":
             instead["azure"] = ApiError("too_many_inputs", violation.values)
         found[before:] = [ApiError(rule.error, {}, path, instead=instead)]
@@ -194,7 +194,10 @@ def _texts(value: Any, rule: Rule, found: list[ApiError], path: Path) -> None:
             right = True  # its length is refused below, in the words for that
         case _:
             right = False
-    if not right:
+    if value is None:  # of which FastAPI says what it says of every null
+        instead: dict[Dialect, ApiError] = {"fastapi": _wrong_type(value, "array", path)}
+        found.append(ApiError("wrong_form", {"value": shown(value)}, path, instead=instead))
+    elif not right:
         found.append(ApiError("wrong_form", {"value": shown(value)}, path))
     elif isinstance(value, list) and not _is_one_text(value):
         _length(value, rule, found, path)

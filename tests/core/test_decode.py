@@ -251,7 +251,7 @@ MODEL, NO_LIST = ("model", f"{ENUM}'text-embedding-ada-002'"), "value is not a v
 @pytest.mark.parametrize(
     ("endpoint", "body", "strict", "items"),
     [
-        ("embeddings", embedding(None), False, [("input", NO_LIST)]),
+        ("embeddings", embedding(None), False, [("input", "none is not an allowed value")]),
         ("embeddings", embedding(5), False, [("input", NO_LIST)]),
         ("embeddings", embedding(["a", 1]), False, [("input", NO_LIST)]),
         ("embeddings", embedding([]), False, [("input", "ensure this value has at least 1 items")]),
@@ -278,6 +278,12 @@ MODEL, NO_LIST = ("model", f"{ENUM}'text-embedding-ada-002'"), "value is not a v
             [("model", "str type expected"), ("messages", "field required")],
         ),
         ("completions", {}, False, [("model", "field required"), ("prompt", "field required")]),
+        (
+            "completions",
+            {"model": "gpt-4", "prompt": None},
+            False,
+            [("prompt", "none is not an allowed value")],
+        ),
         (
             "chat",
             chat(top_k=1, model="x", temperature=3),
