@@ -95,6 +95,7 @@ class Document(Struct):
         while known and known not in self.values:
             known = known[:-1]
         line, column = position or self.values.get(known) or (None, None)
+        message = str(message)  # what is Missing, too, has no other use from here on
         if len(message) > _LONGEST:  # it repeats a name or a pattern; at its end is the next step
             message = f"{message[: _LONGEST - _NEXT]} … {message[-_NEXT:]}"
         self.complaints.append(Complaint(message, self.file, line, column, path_of(place), code))

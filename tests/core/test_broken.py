@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 
 from mockgpt.files.documents import ScenarioError, read
@@ -43,6 +44,8 @@ def test_every_error_of_a_file_is_told(path):
     lines = [str(error).removeprefix(f"{path}:") for error in caught.value.errors]
     assert lines == said(path.read_text("utf-8"), "expects")
     assert str(caught.value).splitlines() == [f"{path}:{line}" for line in lines]
+    printed = msgspec.json.decode(msgspec.json.encode(caught.value.errors))  # as `check --json`
+    assert [one["message"] for one in printed] == [one.message for one in caught.value.errors]
 
 
 TYPO = {"when": {"usr": "x"}, "reply": "a"}
