@@ -242,6 +242,6 @@ def raise_unless(
     if not errors:
         return
     lines = [f"mockgpt: {len(errors)} finding{'s' if len(errors) > 1 else ''}"]
-    lines += [f"  {finding.code}: {finding.message}" for finding in errors]
+    lines += [f"  {finding}" for finding in errors]
     bug = next((e.bug for finding in errors for e in finding.exchanges if e.bug), None)
     raise AssertionError("\n".join(lines)) from bug

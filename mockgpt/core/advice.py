@@ -21,8 +21,17 @@ def advice(error: ApiError, service: Service) -> str:
             return _path(str(error.values["path"]), service)
         case "model_not_found":
             return f"name a model that it has: {', '.join(error.values['allowed'])}"
+        case "invalid_input":
+            return _input(error.instead["fastapi"])
         case _:
             return ""
+
+
+def _input(violation: ApiError) -> str:
+    """Return what an input has to be, which the service leaves to its reference."""
+    if violation.name == "too_long":
+        return f"send at most {violation.values['limit']} inputs at once"
+    return "send a text, token ids or a list of such, none of them empty"
 
 
 def _path(path: str, service: Service) -> str:

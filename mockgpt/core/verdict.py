@@ -18,6 +18,9 @@ class Finding(Struct, frozen=True):
     exchanges: tuple[Exchange, ...] = ()
     severity: Severity = "error"
 
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
 
 def amiss(exchange: Exchange) -> Finding | None:
     """Return what is wrong with one exchange by itself.

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mockgpt.core import rules
 from mockgpt.core.advice import advice
 from mockgpt.core.decode import model_not_found
 from mockgpt.core.endpoints import find, refusal
@@ -10,6 +11,7 @@ from mockgpt.files.services import load_service
 
 SERVICE = load_service("pgpt")
 BASE = "let the base URL end in /v1"
+FORM = "send a text, token ids or a list of such, none of them empty"
 ALL = "ask for /v1/chat/completions or /v1/completions or /v1/embeddings or /v1/models"
 
 
@@ -46,6 +48,20 @@ def test_a_path_that_leads_nowhere(path, says):
 def test_a_model_that_is_not_there(name, has):
     error = model_not_found("gpt-5", SERVICE.endpoints[name], SERVICE)
     assert advice(error, SERVICE) == f"name a model that it has: {has}"
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (["a"] * 2049, "send at most 2048 inputs at once"),
+        *((value, FORM) for value in (None, 3, "", [], ["a", ""], ["a", 1], [[]], [-1])),
+    ],
+)
+def test_an_input_that_is_none(value, says):
+    found = []
+    rules.properties({"input": value}, SERVICE.endpoints["embeddings"].parameters, found, ())
+    (error,) = (one for one in found if one.path == ("input",))
+    assert advice(error, SERVICE) == says
 
 
 def test_of_most_errors_the_service_s_own_words_say_enough():
