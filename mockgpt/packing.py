@@ -4,11 +4,16 @@ import pickle
 from io import BytesIO
 from typing import Any
 
+from msgspec.structs import replace
+
 from mockgpt.core.records import Record
 
 
-def packed(record: Record) -> bytes:
-    """Return a record as bytes."""
+def packed(record: Record, *, whole: bool) -> bytes:
+    """Return a record as bytes; unless it is to be whole, without its exchanges."""
+    if not whole:
+        bare = tuple(replace(finding, exchanges=()) for finding in record.findings)
+        record = replace(record, exchanges=(), findings=bare)
     data = BytesIO()
     _Pickler(data).dump(record)
     return data.getvalue()

@@ -6,7 +6,6 @@ tells: a test's record goes there with its report, what comes after its end with
 """
 
 import re
-from collections import Counter
 from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -179,6 +178,19 @@ def _check(request: pytest.FixtureRequest, found: tuple["Finding", ...]) -> None
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
+@pytest.hookimpl(trylast=True)  # before pytest's own it would keep that from being done
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Fail a test that passed without the scenario that its own marker names: no fixture read it."""
+    marked = any(marker.name == "mockgpt" for marker in item.own_markers)
+    read = _used in item.stash or {"mockgpt", _SHARED} & {*getattr(item, "fixturenames", ())}
+    if marked and not read and item.stash.get(_outcome, "") == "passed":
+        message = (
+            "mockgpt: expected the argument mockgpt or mockgpt_session, which reads this test's "
+            "marker, found neither; add one, or take the marker off"
+        )
+        raise pytest.fail.Exception(message, pytrace=False)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -251,17 +263,12 @@ class _Run:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Count the warnings, with an example of each, and say where the reports are."""
-        warnings = [
-            (finding.code, f"{record.name}: {finding.message}")
-            for record in self._records.values()
-            for finding in record.findings
-            if finding.severity == "warning"
-        ]
-        if warnings:
-            terminalreporter.write_sep("=", "mockgpt warnings")
-            example = dict(reversed(warnings))
-            for code, count in sorted(Counter(code for code, _ in warnings).items()):
-                terminalreporter.write_line(f"{code} ({count}), first in {example[code]}")
+        if self._records:
+            from mockgpt.core.outcome import warned
+
+            if lines := [*warned(self._records.values())]:
+                terminalreporter.write_sep("=", "mockgpt warnings")
+                terminalreporter.write_line("\n".join(lines))
         for report in self._reports:
             terminalreporter.write_sep("-", f"mockgpt report: {report}")
 
@@ -288,11 +295,6 @@ def _shown(
 
 def _packed(record: "Record", config: pytest.Config) -> bytes:
     """Return a record as bytes for the controller; without exchanges where no report is wanted."""
-    from msgspec.structs import replace
-
     from mockgpt.packing import packed
 
-    if config.getoption(_REPORT) is None:
-        bare = tuple(replace(finding, exchanges=()) for finding in record.findings)
-        record = replace(record, exchanges=(), findings=bare)
-    return packed(record)
+    return packed(record, whole=config.getoption(_REPORT) is not None)

@@ -141,6 +141,7 @@ class MockSession:
             self._spelt("rules", [{"id": name, "when": asked, "reply": ""}])
             rule = LiveRule(name, asked, self._install, self._answered)
             self._made.append(rule)
+            self._session.bare[name] = self._places[name]
         return rule
 
     def script(self, *steps: Expectation | AnyOrder) -> None:
@@ -167,6 +168,8 @@ class MockSession:
                 raise RuntimeError(f"load() has replaced {rule!r}; make it anew with on()")
             (rule.rule,) = self._spelt("rules", [data]).rules
             self._amend()
+            self._session.bare.pop(rule.id, None)
+            self._session.made[rule.id] = self._places[rule.id]
 
     def _spelt(self, kind: str, entries: Sequence[Data]) -> Scenario:
         return spelt({kind: entries}, self._server.handler.engine.service, caller())

@@ -112,6 +112,39 @@ def test_the_marker_gives_scenarios_options_and_what_is_allowed(run):
     result.stdout.fnmatch_lines(["*expected a shipped scenario (chat-bot, content-filter*"])
 
 
+def test_a_marker_that_nothing_reads_fails_the_test_that_it_stands_at(run):
+    result = run(
+        """
+        import pytest
+
+        pytestmark = pytest.mark.mockgpt("overloaded")  # for those of the module that use it
+
+        @pytest.fixture
+        def server(mockgpt):
+            return mockgpt
+
+        def test_without(): pass
+
+        @pytest.mark.mockgpt("documentation")
+        def test_lost(): pass
+
+        @pytest.mark.mockgpt("documentation")
+        def test_within(server): pass
+
+        @pytest.mark.mockgpt("documentation")
+        def test_by_name(request): request.getfixturevalue("mockgpt_session")
+
+        @pytest.mark.mockgpt("documentation")
+        def test_that_fails(): assert False
+        """
+    )
+    result.assert_outcomes(passed=4, failed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        "mockgpt: expected the argument mockgpt or mockgpt_session, which reads this test's marker, "
+        "found neither; add one, or take the marker off"
+    )
+
+
 def test_the_variables_can_be_left_alone(run):
     result = run(
         """

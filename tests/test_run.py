@@ -51,6 +51,9 @@ while True:
 """
 
 
+IDLE = ("--allow", "never_asked")  # the command is to ask nothing
+
+
 def python(code, *arguments):
     return [sys.executable, "-c", code, *arguments]
 
@@ -88,7 +91,7 @@ def run(capfd):
 
 def started(command):
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    words = [sys.executable, "-m", "mockgpt", "run", "--", *command]
+    words = [sys.executable, "-m", "mockgpt", "run", *IDLE, "--", *command]
     return subprocess.Popen(words, **streams)
 
 
@@ -124,7 +127,7 @@ SHOW = f"import json, os; print(json.dumps([os.environ[name] for name in {VARIAB
     ],
 )
 def test_the_command_is_pointed_to_the_server(run, arguments, path, key):
-    code, out, err = run(*arguments, command=python(SHOW))
+    code, out, err = run(*IDLE, *arguments, command=python(SHOW))
     base, old, shown, url = json.loads(out)
     assert (code, err) == (0, "mockgpt: 0 requests, 0 calls, no findings\n")
     assert url.startswith("http://127.0.0.1:")
@@ -136,7 +139,7 @@ def test_its_scenario_may_be_a_variable(run, scenario, monkeypatch):
     code, _, err = run(command=["true"])
     assert (code, err.splitlines()[-1]) == (
         1,
-        "mockgpt: 0 requests, 0 calls, 1 error (unmet_step)",
+        "mockgpt: 0 requests, 0 calls, 1 error (unmet_step), 1 warning (never_asked)",
     )
 
 
@@ -151,7 +154,7 @@ def test_its_streams_are_its_own():
     ("program", "code"), [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", 137), ("kill -15 $$", 143)]
 )
 def test_the_code_is_the_command_s(run, program, code):
-    found, _, err = run(command=["sh", "-c", program])
+    found, _, err = run(*IDLE, command=["sh", "-c", program])
     assert (found, err) == (code, "mockgpt: 0 requests, 0 calls, no findings\n")
 
 
@@ -197,7 +200,32 @@ def test_findings_decide_where_the_command_passed(run, scenario, arguments, aske
     code, _, err = run(scenario(), *arguments, command=asking(*asked))
     *transcript, last = err.splitlines()
     assert (code, last) == (told[0], f"mockgpt: {told[1]}")
-    assert bool(transcript) == bool(code)
+    assert bool(transcript) == bool(code or "warning" in told[1])
+
+
+def test_a_warning_is_told_once_and_fails_nothing(run, scenario):
+    code, _, err = run(scenario(), command=asking("busy", "one=busy"))
+    first, last = err.splitlines()
+    assert code == 0
+    assert first.startswith(
+        "mockgpt: warning gave_up (2), first in default: POST /v1/chat/completions (#1): "
+    )
+    assert last == "mockgpt: 2 requests, 2 calls, 2 warnings (gave_up)"
+    assert run(scenario(), "-q", command=asking("busy"))[2] == ""
+
+
+@pytest.mark.parametrize("name", ["default", "mine"])
+def test_a_command_that_asks_nothing_is_warned_of(run, scenario, name):
+    arguments = ["--session", name]
+    code, _, err = run(scenario(), *arguments, command=["true"])
+    warning, last = err.splitlines()
+    assert (code, last) == (0, "mockgpt: 0 requests, 0 calls, 1 warning (never_asked)")
+    assert warning == (
+        f"mockgpt: warning never_asked (1), first in {name}: no request came; let the client's base "
+        "URL be OPENAI_BASE_URL, answer in the place of the host that it asks with --intercept, or "
+        "expect it: --allow never_asked"
+    )
+    assert run(scenario(), *arguments, "--deny", "never_asked", command=["true"])[0] == 1
 
 
 def test_errors_are_printed_with_the_requests_that_show_them_quiet_or_not(run, scenario):
@@ -231,8 +259,8 @@ def test_every_session_that_was_used_is_judged_by_its_name(run, scenario):
 @pytest.mark.parametrize(
     ("arguments", "asked", "found"),
     [
-        ([], [], "0 requests, 0 calls, 1 error (unmet_step)"),
-        (["--session", "mine"], [], "0 requests, 0 calls, 1 error (unmet_step)"),
+        ([*IDLE], [], "0 requests, 0 calls, 1 error (unmet_step)"),
+        ([*IDLE, "--session", "mine"], [], "0 requests, 0 calls, 1 error (unmet_step)"),
         (["--session", "mine"], ["first"], "1 request, 1 call, no findings"),
         ([], ["other=first"], "1 request, 1 call, no findings"),
     ],
@@ -293,7 +321,7 @@ def test_on_a_terminal_the_command_reads_it_and_gets_one_interrupt():
         "print(input(), signal.sigtimedwait({signal.SIGINT}, 0), flush=True)\n"
     )
     on_terminal = "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])"
-    words = [sys.executable, "-m", "mockgpt", "run", "--", *program]
+    words = [sys.executable, "-m", "mockgpt", "run", *IDLE, "--", *program]
     ours, theirs = pty.openpty()
     with subprocess.Popen(python(on_terminal, *words), stdin=theirs) as process:
         os.close(theirs)
@@ -312,7 +340,16 @@ def test_on_a_terminal_the_command_reads_it_and_gets_one_interrupt():
 
 def test_a_timeout_ends_the_command_and_what_it_has_started(scenario):
     # The first sleep has our end of the streams, too: they end because it does.
-    words = [sys.executable, "-m", "mockgpt", "run", str(scenario(SCRIPT)), "--timeout", "500ms"]
+    words = [
+        sys.executable,
+        "-m",
+        "mockgpt",
+        "run",
+        str(scenario(SCRIPT)),
+        "--timeout",
+        "500ms",
+        *IDLE,
+    ]
     done = subprocess.run(
         [*words, "--", "sh", "-c", "(trap '' TERM; exec sleep 60) & sleep 60"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False,
@@ -364,7 +401,7 @@ def test_a_client_that_outlives_the_command_holds_up_nothing(run, scenario):
     )
     code, out, err = run(scenario(), command=python(starter, *python(late)))
     assert (code, out) == (0, "ready\n")
-    assert err.startswith("mockgpt: 1 request, 1 call, ")
+    assert err.splitlines()[-1].startswith("mockgpt: 1 request, 1 call, ")
 
 
 def test_reports_are_written(run, scenario, tmp_path):

@@ -292,6 +292,28 @@ def test_a_script_is_continued_and_misses_name_its_line(chat):
         assert codes == ["unmatched_request", "unmet_step"]
 
 
+def test_a_rule_that_was_made_for_nothing_is_told_by_its_line(chat):
+    with MockGPT() as mock:
+        first = test_a_rule_that_was_made_for_nothing_is_told_by_its_line.__code__.co_firstlineno
+        line, after = (f"test_spelling.py:{first + n}" for n in (4, 5))
+        bare = mock.on(user="bare")
+        mock.on(id="unused", user="unused").reply("a")
+        mock.on(user="asked").reply("a")
+        chat(mock, "asked")
+        assert list(map(str, mock.findings)) == [
+            f"no_reply: {line} rule 'on-1' has no reply, so it is not tried; give it one: .reply(…)",
+            f"never_asked: {after} rule 'unused' was never asked; ask what it answers, or leave it out",
+        ]
+        with pytest.raises(AssertionError, match="no_reply"):
+            mock.check()
+        bare.reply("b")
+        mock.check()
+        mock.reset()
+        assert [one.code for one in mock.findings] == ["never_asked"] * 3
+        mock.load("documentation")  # whose rules may be for others
+        assert mock.findings == ()
+
+
 def test_a_loaded_scenario_stands_instead_of_all_that_was_there(chat):
     with MockGPT("documentation") as mock:
         rule = mock.on().reply("old")
@@ -343,7 +365,7 @@ def test_the_engine_is_asked_and_changed_by_one_thread_at_a_time(chat, monkeypat
         mock.load()
         mock.check()
         mock.reset()
-    assert len(locked) == 7  # a reset loads, too
+    assert len(locked) == 6
     assert all(locked)
 
 

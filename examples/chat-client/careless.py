@@ -111,5 +111,8 @@ class Client:
                 return
             self._sleep(10)
 
+    def never_asked(self) -> str:
+        return "At last"  # of an earlier run
+
     def secret_in_prompt(self) -> None:
         self._post("Why does my key sk-" + "abcd1234" * 4 + " not work?")

@@ -44,6 +44,7 @@ MISTAKES = {
     "unsupported_parameter": (fine, set()),
     "drifting_retry": (lambda mock: mock.on().error("overloaded").then("At last"), {"gave_up"}),
     "secret_in_prompt": (fine, set()),
+    "never_asked": (fine, set()),
 }
 
 

@@ -12,11 +12,11 @@ from mockgpt.cli.lean import lean
 from mockgpt.cli.options import Code, Host, Seconds, Unusable, option, server_options
 from mockgpt.cli.serve import built
 from mockgpt.core.engine import DEFAULT
-from mockgpt.core.outcome import exit_code, judged, summary
+from mockgpt.core.outcome import exit_code, judged, summary, warned
 from mockgpt.core.records import Record, record_of
 from mockgpt.core.reports.junit import junit as junit_xml
 from mockgpt.core.reports.transcript import transcript
-from mockgpt.core.verdict import stray
+from mockgpt.core.verdict import Finding, stray, unvisited
 from mockgpt.files.reports import write_reports, write_whole
 from mockgpt.variables import direct, environment
 
@@ -112,7 +112,9 @@ def command(
     )
     for target in () if witness is None else witness.tried():
         if target not in intercept:
-            _note(handler, session, target)
+            _note_stray(handler, session, target)
+    if not any(len(one.journal) or one.noted for one in handler.engine.sessions.values()):
+        _note(handler, session, unvisited())
     sessions = judged(handler.engine.sessions.values(), session)
     outcome = "failed" if ended.code else "passed"
     records = [record_of(one, one.name, outcome) for one in sessions]
@@ -120,16 +122,24 @@ def command(
     code = exit_code(ended.code, findings)
     if ended.timed_out:
         _say(f"'{program[0]}' took longer than {timeout:g} s and was ended")
-    if code:
-        for one in records:
-            if one.exchanges or one.findings:
-                _say(transcript(one))
     if code or not quiet:
+        _tell(records, failed=code != 0)
         _say(summary(sessions, findings))
     suite = f"mockgpt run {Path(program[0]).name}"
     if not _written(records, report, junit, suite=suite, seconds=ended.seconds):
         code = code or Unusable.exit_code
     raise click.exceptions.Exit(code)
+
+
+def _tell(records: list[Record], *, failed: bool) -> None:
+    """Tell what happened where something failed, or else of each kind of warning the first."""
+    if not failed:
+        for line in warned(records):
+            _say(f"warning {line}")
+        return
+    for record in records:
+        if record.exchanges or record.findings:
+            _say(transcript(record))
 
 
 def _written(
@@ -174,9 +184,13 @@ def _isolated() -> "Witness":
         raise click.exceptions.Exit(_NOT_OFFLINE) from error
 
 
-def _note(handler: "Handler", session: str, target: str) -> None:
-    """Remember, once, a host that the command tried to reach."""
-    finding = stray(target)
+def _note_stray(handler: "Handler", session: str, target: str) -> None:
+    """Remember a host that the command tried to reach."""
+    _note(handler, session, stray(target))
+
+
+def _note(handler: "Handler", session: str, finding: Finding) -> None:
+    """Remember, once, a finding that no exchange shows, for the session that was pointed to."""
     engine = handler.engine
     with handler.lock:
         noted = engine.sessions.get(session, engine.default).noted
@@ -210,7 +224,7 @@ def _run(
         if hosts:
             from mockgpt.cli.intercept import intercepting
 
-            strayed = partial(_note, handler, session)
+            strayed = partial(_note_stray, handler, session)
             proxy, more = stack.enter_context(intercepting(hosts, listener, strayed, witness))
             variables |= more
         server = ServerThread(handler, listener, proxy)

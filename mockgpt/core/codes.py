@@ -18,6 +18,7 @@ ErrorCode = Literal[
     "retry_after_ignored",
     "retried_refusal",  # tried again what trying again cannot mend
     "retry_storm",
+    "no_reply",  # of a rule made in Python
 ]
 WarningCode = Literal[
     "no_backoff",
@@ -29,6 +30,7 @@ WarningCode = Literal[
     "unsupported_parameter",
     "drifting_retry",
     "secret_in_prompt",
+    "never_asked",  # a rule made in Python, or a run's whole server
 ]
 Code = Literal[ErrorCode, WarningCode]
 

@@ -1,10 +1,12 @@
 """What the run of a command came to: the sessions that count, their findings, the exit code."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from mockgpt.core.chains import calls_of
 from mockgpt.core.codes import Severity
 from mockgpt.core.engine import DEFAULT
+from mockgpt.core.records import Record
 from mockgpt.core.reports.wording import counted
 from mockgpt.core.session import Session
 from mockgpt.core.verdict import Finding
@@ -33,6 +35,19 @@ def summary(sessions: Sequence[Session], findings: Sequence[Finding]) -> str:
     found = [_found(findings, "error"), _found(findings, "warning")]
     told = [counted(requests, "request"), counted(calls, "call"), *filter(None, found)]
     return ", ".join(told if findings else (*told, "no findings"))
+
+
+def warned(records: Iterable[Record]) -> Iterator[str]:
+    """Yield a line for each kind of warning: how many there are, and the first."""
+    warnings = [
+        (finding.code, f"{record.name}: {finding.message}")
+        for record in records
+        for finding in record.findings
+        if finding.severity == "warning"
+    ]
+    example = dict(reversed(warnings))
+    for code, count in sorted(Counter(code for code, _ in warnings).items()):
+        yield f"{code} ({count}), first in {example[code]}"
 
 
 def _found(findings: Iterable[Finding], severity: Severity) -> str:

@@ -29,7 +29,7 @@ from mockgpt.core.responses import Prepared
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.service import Service
 from mockgpt.core.settings import Settings, remembering
-from mockgpt.core.verdict import Finding, amiss, judged, unmet_steps, weighed
+from mockgpt.core.verdict import Finding, amiss, judged, unasked, unmet_steps, weighed
 
 _FINDINGS = 1_000
 
@@ -75,12 +75,17 @@ class Session:
         """Begin, or begin anew; whoever holds the session goes on holding it."""
         self.settings = settings
         self.closed = False
-        self.loaded = loaded
         self._split = remembering(settings.split)
-        self.reset()
+        self._forget()
+        self.load(loaded)
 
     def load(self, loaded: Loaded) -> None:
         """Answer by this scenario from now on, every rule at its first call."""
+        self.bare: dict[str, str] = {}  # lines of a test that made rules, by their ids
+        self.made: dict[str, str] = {}  # of those that have a reply
+        self._begin(loaded)
+
+    def _begin(self, loaded: Loaded) -> None:
         self._use(loaded)
         self.play = Play(loaded, self.settings.on_miss, counts=self.settings.counts)
         self._quotas = Quotas(loaded.scenario.limits)
@@ -103,11 +108,14 @@ class Session:
 
     def reset(self) -> None:
         """Begin anew: no journal, no findings, and every rule at its first call."""
+        self._forget()
+        self._begin(self.loaded)
+
+    def _forget(self) -> None:
         self.journal = Journal()
         self.noted: deque[Finding] = deque(maxlen=_FINDINGS)  # outlive the journal's entries
         counts = self.settings.counts
         self._repetition = Repetitions().count if counts else (lambda _: 1)
-        self.load(self.loaded)
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what should not have happened so far, what is not met, and what was careless."""
@@ -115,6 +123,8 @@ class Session:
         found = (
             *self.noted,
             *unmet_steps(scenario.script, self.play.met, self.loaded.places),
+            # A rule may have waited in vain for what strayed, and that is told.
+            *unasked(self.bare, {} if self.noted else self.made, self.play.unused),
             *judged(tuple(self.journal), self.play.window),
         )
         allow, deny = settings.allow | {*scenario.allow}, settings.deny | {*scenario.deny}

@@ -1,6 +1,6 @@
 """What a session's journal says of its client: findings, as pure functions of the exchanges."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -64,6 +64,31 @@ def unmet_steps(
             where = f"{places.get(step.id, '')} step '{step.id}'".strip()
             message = f"{where} was never met; send what it expects, or make it optional: true"
             yield Finding("unmet_step", message)
+
+
+def unasked(
+    bare: Mapping[str, str], made: Mapping[str, str], unused: Collection[str]
+) -> Iterator[Finding]:
+    """Yield a finding for each rule that a test made for nothing; rules of files may be for others.
+
+    `bare` are those without a reply, `made` the others: their lines by their ids.
+    """
+    for name, line in bare.items():
+        message = f"{line} rule '{name}' has no reply, so it is not tried; give it one: .reply(…)"
+        yield Finding("no_reply", message)
+    for name, line in made.items():
+        if name in unused:
+            message = f"{line} rule '{name}' was never asked; ask what it answers, or leave it out"
+            yield Finding("never_asked", message)
+
+
+def unvisited() -> Finding:
+    """Return the finding of a server that a command was given and asked nothing."""
+    message = (
+        "no request came; let the client's base URL be OPENAI_BASE_URL, answer in the place of the "
+        "host that it asks with --intercept, or expect it: --allow never_asked"
+    )
+    return Finding("never_asked", message)
 
 
 def judged(exchanges: Sequence[Exchange], window: float) -> Iterator[Finding]:

@@ -145,7 +145,7 @@ def test_every_code_has_a_case_or_is_no_conduct():
     shown = {code for _, found in CASES.values() for code in found}
     others = {
         "unmatched_request", "unmet_step", "beyond_script", "template_failed", "pattern_failed", "refused_request",
-        "late_request", "unexpected_host",
+        "late_request", "unexpected_host", "no_reply", "never_asked",
     }  # fmt: skip
     assert shown | others == CODES
     assert not shown & others
