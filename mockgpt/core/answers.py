@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from msgspec import UNSET, Struct, UnsetType
 
 from mockgpt.core.chunks import Part, by_grain, by_pieces
-from mockgpt.core.decode import Decoded, Split
+from mockgpt.core.decode import Decoded, Split, told
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.errors import ApiError
 from mockgpt.core.limits import retry_after
@@ -90,6 +90,7 @@ class Makings(Struct, frozen=True, kw_only=True):
     call: int
     attempt: int
     rule: str  # as messages name it
+    query: str  # of the request's target
 
 
 def make(
@@ -105,8 +106,7 @@ def make(
     meant for it: such get filler or their own vector.
     """
     if reply.error is not UNSET:
-        values = {"summary": decoded.summary} if decoded.summary else {}
-        return _error(reply.error, values, _given(reply.dialect, None))
+        return _error(reply.error, told(decoded, makings.query), _given(reply.dialect, None))
     if reply.raw is not UNSET:
         return reply.raw
     request = decoded.request
@@ -137,7 +137,7 @@ def make(
     )
 
 
-def _error(reply: str | ErrorReply, values: dict[str, str], dialect: Dialect | None) -> ApiError:
+def _error(reply: str | ErrorReply, values: dict[str, Any], dialect: Dialect | None) -> ApiError:
     if isinstance(reply, str):
         return ApiError(reply, values, dialect=dialect)
     headers: dict[str, str] = {}

@@ -5,6 +5,7 @@ Nothing here knows a parameter by its bounds: those are the service's data, walk
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,6 +28,9 @@ from mockgpt.core.shapes import fits
 Split = Callable[[str], tuple[str, ...]]  # a text into its tokens
 
 
+_VERSION = 40  # characters of the version that a query asks for
+
+
 class Decoded(Struct, frozen=True, kw_only=True):
     """An accepted request: typed, as it was sent, its model, and what was not acted on.
 
@@ -40,6 +44,19 @@ class Decoded(Struct, frozen=True, kw_only=True):
     prompt_tokens: tuple[int, ...]
     ignored: tuple[str, ...]
     summary: str
+
+
+def told(decoded: Decoded, query: str) -> dict[str, Any]:
+    """Return what errors tell of a request: the model, its window, the operation, Azure's version.
+
+    That of its API is in the query.
+    """
+    values: dict[str, Any] = {"model": decoded.model.name, "window": decoded.model.window}
+    if decoded.summary:
+        values["summary"] = decoded.summary
+    if version := parse_qs(query).get("api-version"):
+        values["version"] = version[-1][:_VERSION]
+    return values
 
 
 def decode(

@@ -179,13 +179,17 @@ def _form(service: Service, dialect: Dialect, name: str) -> ErrorForm:
 def _values(error: ApiError, service: Service) -> dict[str, Any]:
     path = ".".join(map(str, error.path))
     parent = ".".join(map(str, error.path[:-1]))
+    sample: dict[str, Any] = service.errors[error.name].values
     values: dict[str, Any] = {
-        **service.errors[error.name].values,
+        **sample,
         "place": f" - '{path}'" if path else "",
         "parent": f" - '{parent}'" if parent else "",
         "name": error.path[-1] if error.path else "",
         **error.values,
     }
+    if "window" in sample and "prompt_tokens" not in error.values:  # a scenario's, of some model
+        for name in sample.keys() & {"prompt_tokens", "requested"}:
+            values[name] += values["window"] - sample["window"]
     if "expected" in values:
         pydantic = _NONE if values["value"] == "None" else _PYDANTIC[values["expected"]]
         values["pydantic_words"], values["pydantic_type"] = pydantic

@@ -5,8 +5,7 @@ The limits of the language, as types, and the buckets that keep them.
 
 import math
 from collections import OrderedDict
-from typing import Annotated
-from urllib.parse import parse_qs
+from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -18,7 +17,6 @@ Positive = Annotated[int, Meta(ge=1, le=1_000_000_000_000)]
 
 _MINUTE = 60.0
 _KEYS = 10_000  # kept; the one that was asked for longest ago goes first
-_VERSION = 40  # characters of a request's version that a message repeats
 _ERRORS = {
     "requests_per_minute": "rate_limit_requests",
     "tokens_per_minute": "rate_limit_tokens",
@@ -152,20 +150,12 @@ class Quotas:
         return granted
 
 
-def refusal_error(refusal: Refusal, model: str, summary: str, query: str) -> ApiError:
+def refusal_error(refusal: Refusal, told: dict[str, Any]) -> ApiError:
     """Return the service's error of a limit, with a Retry-After that is true where there is one.
 
-    Azure names the operation by its `summary`, and the version of its API by the request's query.
+    `told` is what errors tell of the request.
     """
-    values: dict[str, str | int] = {
-        "model": model,
-        "limit": refusal.granted,
-        "current": refusal.used,
-    }
-    if summary:
-        values["summary"] = summary
-    if version := parse_qs(query).get("api-version"):
-        values["version"] = version[-1][:_VERSION]
+    values = {**told, "limit": refusal.granted, "current": refusal.used}
     headers: dict[str, str] = {}
     if refusal.wait is not None:
         headers = retry_after(refusal.wait)

@@ -205,7 +205,14 @@ def _typed(headers: dict[str, str], body: bytes) -> Headers:
     return given if typed else (*given, ("content-type", media_type(body)))
 
 
-def listed(route: Route, manner: Manner, key: bytes) -> Plan | ApiError:
+def unruled(incoming: Incoming, route: Route, manner: Manner, key: bytes) -> Plan | ApiError:
+    """Return what is answered without a rule: to browsers that ask first, and about models."""
+    if incoming.method == "OPTIONS":
+        return _preflight(incoming, route.endpoint, manner, key)
+    return _listed(route, manner, key)
+
+
+def _listed(route: Route, manner: Manner, key: bytes) -> Plan | ApiError:
     """Return the response with all models or the one that the path names."""
     body = models.listed(manner.service)
     if route.item is not None:
@@ -216,7 +223,7 @@ def listed(route: Route, manner: Manner, key: bytes) -> Plan | ApiError:
     return whole(200, (*_common(manner, key), ("content-type", "application/json")), body)
 
 
-def preflight(incoming: Incoming, endpoint: Endpoint, manner: Manner, key: bytes) -> Plan:
+def _preflight(incoming: Incoming, endpoint: Endpoint, manner: Manner, key: bytes) -> Plan:
     """Answer what a browser asks before it sends a request of another origin (Fetch, section 3.3).
 
     The requested headers are repeated: `*` does not cover Authorization.

@@ -16,7 +16,7 @@ from mockgpt.core.answers import Answer, Embed, Makings, make
 from mockgpt.core.blotting import discreet
 from mockgpt.core.calls import Attempt, Repetitions
 from mockgpt.core.case import Case, Know, Known, unread
-from mockgpt.core.decode import Decoded
+from mockgpt.core.decode import Decoded, told
 from mockgpt.core.draws import drawing, part
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Exchange, Incoming, Sent
@@ -140,13 +140,10 @@ class Session:
             return self._limited(case, known.decoded) if self._quotas.limited else self._reply(case)
         route = known.route
         assert route is not None, "an unknown path is an error"
-        if incoming.method == "OPTIONS":
-            preflight = responses.preflight(incoming, route.endpoint, case.manner, case.key)
-            return self._outcome(case, preflight)
-        models = responses.listed(route, case.manner, case.key)
-        if isinstance(models, ApiError):
-            return self._refuse(case, models, advised=True)
-        return self._outcome(case, models)
+        plan = responses.unruled(incoming, route, case.manner, case.key)
+        if isinstance(plan, ApiError):
+            return self._refuse(case, plan, advised=True)
+        return self._outcome(case, plan)
 
     def refuse(self, incoming: Incoming, name: str, **values: str) -> Outcome:
         """Answer what is not to be decided, bytes that are no HTTP or a late request, by an error."""
@@ -223,8 +220,7 @@ class Session:
         case.manner = replace(case.manner, headers=granted.headers(at))
         if refused_by is not None:
             case.limit = refused_by.limit
-            asked = (decoded.model.name, decoded.summary, case.incoming.query)
-            return self._refuse(case, refusal_error(refused_by, *asked))
+            return self._refuse(case, refusal_error(refused_by, told(decoded, case.incoming.query)))
         with ExitStack() as undo:  # a bug on the way must not hold a place for ever
             undo.callback(granted.release, 0)
             outcome = self._reply(case)
@@ -241,7 +237,7 @@ class Session:
         if isinstance(reply, ApiError):
             return self._refuse(case, reply)
         case.by = self.play.author(attempt)
-        made = self._made(reply, attempt, case.known)
+        made = self._made(reply, attempt, case)
         if isinstance(made, ApiError):
             outcome = self._refuse(case, made)
         elif isinstance(made, Raw):
@@ -262,8 +258,9 @@ class Session:
         )
         return outcome
 
-    def _made(self, reply: Reply, attempt: Attempt, known: Known) -> Prepared | ApiError | Raw:
+    def _made(self, reply: Reply, attempt: Attempt, case: Case) -> Prepared | ApiError | Raw:
         """Make what a reply says to a request; what it says to equal ones is made once."""
+        known = case.known
         if known.prepared is not None:
             loaded, name, before, prepared = known.prepared
             if loaded is self.loaded and name == attempt.rule and before is reply:
@@ -285,6 +282,7 @@ class Session:
             call=attempt.call,
             attempt=attempt.attempt,
             rule=self.play.named(rule),
+            query=case.incoming.query,
         )
         answer = make(reply, decoded, makings, meant=meant)
         if not isinstance(answer, Answer):

@@ -198,7 +198,7 @@ class Played:
         return [value for key, value in self.head.headers if key.lower() == name]
 
 
-def play(reply, request=None, *, path="chat/completions", when=None, times=1, **more):
+def play(reply, request=None, *, path="chat/completions", query="", when=None, times=1, **more):
     """Return what the last of several equal requests is answered."""
     scenario = Scenario(
         name="s",
@@ -211,6 +211,7 @@ def play(reply, request=None, *, path="chat/completions", when=None, times=1, **
     incoming = Incoming(
         method="POST",
         path=f"/v1/{path}",
+        query=query,
         headers={"content-type": "application/json", "authorization": "Bearer k"},
         body=json.dumps(body).encode(),
     )
@@ -468,6 +469,43 @@ def test_azure_s_rate_limit_names_the_operation_that_was_asked():
         "Requests to the Get a vector representation of a given input that can be easily consumed by "
         "machine learning models and algorithms. Operation under Azure OpenAI API version 2023-05-15"
     )
+
+
+def test_azure_s_rate_limit_names_the_version_that_was_asked_for():
+    reply = Reply(error="rate_limit_tokens", dialect="azure")
+    told = play(reply, query="a=1&api-version=2023-03-15-preview").json["error"]
+    assert "Azure OpenAI API version 2023-03-15-preview have exceeded token rate" in told["message"]
+
+
+WINDOW = "This model's maximum context length is {} tokens. However, {}"
+
+
+@pytest.mark.parametrize(
+    ("preset", "model", "words"),
+    [
+        ("rate_limit_requests", "gpt-4-32k", "Rate limit reached for default-gpt-4-32k in"),
+        ("rate_limit_tokens", "gpt-4", "Rate limit reached for default-gpt-4 in"),
+        ("model_not_found", "gpt-4", "The model `gpt-4` does not exist"),
+        (
+            "context_length_exceeded",
+            "gpt-3.5-turbo",
+            WINDOW.format(4097, "you requested 5113 tokens (4113 in the messages, 1000 in the"),
+        ),
+        (
+            "context_length_exceeded",
+            "gpt-4",
+            WINDOW.format(8192, "you requested 9208 tokens (8208 in the messages, 1000 in the"),
+        ),
+        (
+            "context_length_exceeded_messages",
+            "gpt-4-32k",
+            WINDOW.format(32768, "your messages resulted in 33784 tokens."),
+        ),
+    ],
+)
+def test_an_error_tells_of_the_model_that_was_asked(preset, model, words):
+    told = play(Reply(error=preset), {"model": model}).json["error"]
+    assert told["message"].startswith(words)
 
 
 def test_a_reply_has_a_dialect_of_its_own():
