@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from mockgpt.core import keys
 from mockgpt.core.answers import Usage
-from mockgpt.core.calls import Attempt, Wanted
+from mockgpt.core.calls import Attempt, Calls, Wanted
 from mockgpt.core.decode import DECODED, Decoded, decode
 from mockgpt.core.draws import draw
 from mockgpt.core.endpoints import Route, find, refusal
@@ -58,9 +58,10 @@ class Known(Struct, kw_only=True, eq=False):
 class Case(Struct, eq=False):
     """A request, what is known of it, and what was decided so far: all of it goes into its record.
 
-    `key` is that of its draws. `attempt` is of its call, `by` is who answers it, and `hidden` is of
-    an API key, and not to be recorded. `before` is what had been decided of one that mockgpt failed
-    on: its attempt and its place among a key's requests end with this.
+    `key` is that of its draws. `attempt` is of its call, which `calls` counted: those of the
+    scenario that was played then, whatever is by the time it ends. `by` is who answers it, and
+    `hidden` is of an API key, and not to be recorded. `before` is what had been decided of one that
+    mockgpt failed on: its attempt and its place among a key's requests end with this.
     """
 
     incoming: Incoming
@@ -69,6 +70,7 @@ class Case(Struct, eq=False):
     manner: Manner
     key: bytes = b""
     attempt: Attempt | None = None
+    calls: Calls | None = None
     by: Author = NOBODY
     granted: Granted | None = None
     limit: str | None = None

@@ -180,7 +180,8 @@ class Session:
         decided = case.before or case
         if decided.attempt is not None:
             content = decided.known.record.content
-            self.play.calls.ended(content, decided.attempt, sent, exchange.ended)
+            assert decided.calls is not None, "they counted the attempt"
+            decided.calls.ended(content, decided.attempt, sent, exchange.ended)
         if decided.granted is not None:
             decided.granted.release(0 if exchange.usage is None else exchange.usage.total_tokens)
         finding = amiss(exchange)
@@ -232,7 +233,7 @@ class Session:
         attempt = self.play.attempt(case.known, case.incoming.elapsed)
         if isinstance(attempt, ApiError):
             return self._refuse(case, attempt)
-        case.attempt = attempt
+        case.attempt, case.calls = attempt, self.play.calls
         reply = self.play.reply(attempt)
         if isinstance(reply, ApiError):
             return self._refuse(case, reply)

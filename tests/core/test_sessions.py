@@ -135,6 +135,20 @@ def test_what_ends_after_a_reset_is_not_of_the_new_journal(desk):
     assert session.findings() == ()
 
 
+def test_what_ends_after_another_scenario_is_no_end_of_what_it_answers(desk):
+    """The attempts of a scenario that is put anew look like those that it had before."""
+    ask = desk(TWO)
+    session = ask.engine.default
+    before = ask.begin("a")
+    session.load(session.loaded)
+    running = ask.begin("a")
+    session.record(before.outcome, None)
+    assert ask.begin("a").said == "two"
+    session.record(running.outcome, None)
+    assert ask.begin("a").outcome.exchange.attempt == 2
+    assert len(session.journal) == 2
+
+
 def test_a_name_that_cannot_be_is_refused(desk):
     with pytest.raises(ValueError, match="expected a session's name"):
         desk().engine.open("a/b")
