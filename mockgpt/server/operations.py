@@ -75,8 +75,21 @@ def put_scenario(call: Call[OfScenario, SomeScenario]) -> ScenarioData:
 
 def patch_rule(call: Call[OfRule, dict[str, Any]]) -> RuleData:
     """Change keys of one rule by a merge patch (RFC 7386); all rules keep their counts."""
-    before, name = _loaded(call), call.parameters.id
-    data = _data(before)
+    while True:
+        before = _loaded(call)
+        loaded, index = _patched(call, before)
+        if _loaded(call) is before:  # while it was read, a test may have made a rule
+            break
+    if call.parameters.session is UNSET:
+        call.of.engine.amend(loaded)
+    else:
+        _session(call.of, call.parameters.session).amend(loaded)
+    return _shown(_data(loaded)["rules"][index])
+
+
+def _patched(call: Call[OfRule, dict[str, Any]], before: Loaded) -> tuple[Loaded, int]:
+    """Return a scenario with the rule of that id patched, and which of the rules it is."""
+    data, name = _data(before), call.parameters.id
     rules = data.get("rules", [])
     ids = [rule["id"] for rule in rules]
     if name not in ids:
@@ -88,12 +101,7 @@ def patch_rule(call: Call[OfRule, dict[str, Any]]) -> RuleData:
     if rules[index].get("id") != name:
         raise ControlError(422, f"id: expected '{name}' to stay, since its calls are counted by it")
     loaded = _usable(call.of, data, before.scenario.seed or 0)
-    loaded = Loaded(loaded.scenario, before.places, before.files)
-    if call.parameters.session is UNSET:
-        call.of.engine.amend(loaded)
-    else:
-        _session(call.of, call.parameters.session).amend(loaded)
-    return _shown(_data(loaded)["rules"][index])
+    return Loaded(loaded.scenario, before.places, before.files), index
 
 
 def list_sessions(call: Call[Nothing, None]) -> SessionList:

@@ -13,12 +13,14 @@ import msgspec
 import pytest
 from bodies import check_schema, hello
 from jsonschema import Draft202012Validator
+from msgspec import convert
 
 from mockgpt import MockGPT, create_app
 from mockgpt.core.exchange import Incoming
 from mockgpt.core.plan import Head
+from mockgpt.core.scenario import Scenario
 from mockgpt.files.documents import Complaint, ScenarioError
-from mockgpt.files.scenarios import shipped
+from mockgpt.files.scenarios import load_sent, shipped
 from mockgpt.files.services import load_service
 from mockgpt.mock import build
 from mockgpt.server import control
@@ -812,6 +814,26 @@ def test_requests_are_answered_while_a_scenario_is_loaded(serve, monkeypatch):
         assert controls.chat()[0] == 200
         answered.set()
         assert putting.result() == (422, "late")
+
+
+def test_a_rule_that_is_made_while_another_is_changed_stays(serve, monkeypatch):
+    loading, made = threading.Event(), threading.Event()
+
+    def slow(*sent, **more):
+        loading.set()
+        assert made.wait(20)
+        return load_sent(*sent, **more)
+
+    monkeypatch.setattr("mockgpt.mock.load_sent", slow)
+    controls = serve(convert({"rules": [{"id": "old", "reply": "before"}]}, Scenario))
+    with ThreadPoolExecutor() as pool:
+        change = ("PATCH", "/scenario/rules/old?session=default", {"reply": "after"})
+        patching = pool.submit(controls.ok, *change)
+        assert loading.wait(20)
+        controls.mock.on(user="new").reply("made meanwhile")
+        made.set()
+        assert patching.result() == {"id": "old", "reply": "after"}
+    assert [controls.says("new"), controls.says("x")] == ["made meanwhile", "after"]
 
 
 def test_a_stranger_s_body_is_not_read(serve):
