@@ -187,9 +187,9 @@ Fault = (
     | TruncateBody | ContentType | ErrorEvent | Torture
 )  # fmt: skip
 
-# These may cut events in two, so what counts or changes events must stand before them.
+# These may cut events in two, so what changes events must stand before them.
 _CUTTING = (Bandwidth, Slice, Torture)
-_OF_WRITES = (*_CUTTING, Latency, Stall, Disconnect, Coalesce, TruncateBody, ContentType)
+_OF_WRITES = (Bandwidth, Slice, Latency, Stall, Disconnect, Coalesce, TruncateBody, ContentType)
 
 
 def fault_problems(

@@ -26,6 +26,7 @@ from mockgpt.core.plan import (
     each_event,
     insert,
     opened,
+    rewritten,
     singly,
 )  # fmt: skip
 
@@ -146,38 +147,35 @@ def _cuts(fault: faults.Slice, data: bytes, offset: int) -> Iterator[int]:
 
 def _coalesce(plan: Plan, fault: faults.Coalesce, _: Occasion) -> Plan:
     held: list[Data] = []
-    wait = 0.0
+    events, wait = 0, 0.0
     for step in plan:
         if isinstance(step, Data):
             held.append(step)
+            events += step.ends
         elif held and isinstance(step, Pause):
             wait += step.seconds
             continue
-        if len(held) == fault.events or not isinstance(step, Data):
+        if events == fault.events or not isinstance(step, Data):
             yield from [Pause(wait)] if wait else []
             yield from held  # with no wait between: one write
-            held, wait = [], 0.0
+            held, events, wait = [], 0, 0.0
         if not isinstance(step, Data):
             yield step
 
 
-def _rewritten(plan: Plan, change: Callable[[bytes], bytes]) -> Plan:
-    return each_event(plan, lambda _, data: [replace(data, bytes=change(data.bytes))])
-
-
 def _newline(plan: Plan, fault: faults.Newline, _: Occasion) -> Plan:
     end = {"crlf": b"\r\n", "cr": b"\r"}[fault.style]
-    return _rewritten(plan, lambda lines: lines.replace(b"\n", end))
+    return rewritten(plan, lambda lines: lines.replace(b"\n", end))  # those of comments, too
 
 
 def _no_space(plan: Plan, *_: object) -> Plan:
-    return _rewritten(plan, lambda lines: lines.replace(b"data: ", b"data:", 1))
+    return rewritten(plan, lambda lines: lines.replace(b"data: ", b"data:", 1))
 
 
 def _comments(plan: Plan, fault: faults.Comments, _: Occasion) -> Plan:
     def commented(number: int, data: Data) -> Iterator[Step]:
         if (number - 1) % fault.every == 0:
-            yield Data(_KEEP_ALIVE)
+            yield Data(_KEEP_ALIVE, ends=False)
         yield data
 
     return each_event(plan, commented)
@@ -185,15 +183,15 @@ def _comments(plan: Plan, fault: faults.Comments, _: Occasion) -> Plan:
 
 def _event_lines(plan: Plan, fault: faults.EventLines, _: Occasion) -> Plan:
     line = b"event: %b\n" % fault.event.encode()
-    return _rewritten(plan, lambda lines: line + lines)
+    return each_event(plan, lambda _, data: [replace(data, bytes=line + data.bytes)])
 
 
 def _garble(plan: Plan, fault: faults.Garble, _: Occasion) -> Plan:
     number = 0
     for step in plan:
-        number += isinstance(step, Data)
-        if isinstance(step, Data) and number == fault.event:  # the same length, and never JSON
-            yield replace(step, bytes=step.bytes.replace(b"{", b"[", 1))
+        number += isinstance(step, Data) and step.ends
+        if isinstance(step, Data) and step.ends and number == fault.event:
+            yield replace(step, bytes=step.bytes.replace(b"{", b"[", 1))  # as long, and never JSON
         else:
             yield step
 
@@ -232,7 +230,7 @@ def _cut_last(plan: Plan, _: faults.CutLast, __: Occasion) -> Plan:
     last: list[Data] = []
     behind: list[Step] = []  # what came behind the last event so far
     for step in rest:
-        if isinstance(step, Data) and head.length is None:
+        if isinstance(step, Data) and step.ends and head.length is None:
             yield from (*last, *behind)
             last, behind = [step], []
             continue
@@ -263,7 +261,7 @@ def _torture(plan: Plan, _: faults.Torture, occasion: Occasion) -> Plan:
 
     def tortured(number: int, data: Data) -> Iterator[Step]:
         if occasion.draw(f"comment {number}") < _SELDOM:
-            yield Data(_KEEP_ALIVE.replace(b"\n", end))
+            yield Data(_KEEP_ALIVE.replace(b"\n", end), ends=False)
         data = replace(data, bytes=data.bytes.replace(b"\n", end))
         # Without a cut the event is joined to the next: nothing waits between them.
         if occasion.draw(f"cut {number}") < _OFTEN and len(data.bytes) > 1:

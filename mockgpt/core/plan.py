@@ -52,12 +52,14 @@ class Head(Struct, frozen=True, gc=False):
 class Data(Struct, frozen=True, gc=False):
     """Bytes of the body. In a stream of events: exactly one event, and what it is.
 
-    `tokens` are the completion tokens that it carries.
+    `tokens` are the completion tokens that it carries. What faults make may be less than an event, a
+    comment or a part: of an event in parts the last one `ends` it, and has its mark and tokens.
     """
 
     bytes: bytes
     mark: Mark = ""
     tokens: int = 0
+    ends: bool = True
 
 
 class Events(Struct, frozen=True, gc=False):
@@ -151,13 +153,23 @@ def singly(plan: Plan) -> Plan:
 
 
 def each_event(plan: Plan, change: Callable[[int, Data], Iterable[Step]]) -> Plan:
-    """Change the events of a stream, counted from 1; other answers stay as they are."""
+    """Change the events of a stream, counted from 1; all else stays as it is."""
     head, rest = opened(plan)
     number = 0
     for step in rest:
-        if isinstance(step, Data) and head.length is None:
+        if isinstance(step, Data) and step.ends and head.length is None:
             number += 1
             yield from change(number, step)
+        else:
+            yield step
+
+
+def rewritten(plan: Plan, change: Callable[[bytes], bytes]) -> Plan:
+    """Change the bytes of a stream, those that are no events, too; other answers stay as they are."""
+    head, rest = opened(plan)
+    for step in rest:
+        if isinstance(step, Data) and head.length is None:
+            yield replace(step, bytes=change(step.bytes))
         else:
             yield step
 
@@ -187,7 +199,7 @@ def insert(plan: Plan, unit: Unit, left: int, steps: Iterable[Step], *, resume: 
 def _size(step: Head | Data, unit: Unit) -> int:
     if isinstance(step, Head):
         return 0
-    return {"events": 1, "tokens": step.tokens, "bytes": len(step.bytes)}[unit]
+    return {"events": int(step.ends), "tokens": step.tokens, "bytes": len(step.bytes)}[unit]
 
 
 def _divided(step: Head | Data, left: int) -> tuple[Head | Data, Data | None]:
@@ -198,4 +210,4 @@ def _divided(step: Head | Data, left: int) -> tuple[Head | Data, Data | None]:
 
 def divided(data: Data, place: int) -> tuple[Data, Data]:
     """Divide data at a byte. An event and its tokens are there once its last byte is."""
-    return Data(data.bytes[:place]), replace(data, bytes=data.bytes[place:])
+    return Data(data.bytes[:place], ends=False), replace(data, bytes=data.bytes[place:])

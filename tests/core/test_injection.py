@@ -243,7 +243,7 @@ def test_coalesced_events_wait_for_each_other():
 
 def test_a_truncated_body_keeps_its_length():
     assert answered(TruncateBody(bytes=4)) == [
-        Head(200, (), len(BODY)), Data(BODY[:4]), Pause(0), Abort("close"),
+        Head(200, (), len(BODY)), Data(BODY[:4], ends=False), Pause(0), Abort("close"),
     ]  # fmt: skip
     assert data(answered(TruncateBody())) == BODY[: len(BODY) // 2]
 
@@ -304,6 +304,47 @@ def test_chance_is_drawn_by_the_seed():
 def test_faults_compose_in_the_order_written():
     assert data(streamed(Drop(event=1), Duplicate(event=1))) == joined(2, 2, 3, 4, 5)
     assert data(streamed(Duplicate(event=1), Drop(event=1))) == joined(1, 2, 3, 4, 5)
+
+
+COMMENT = b": keep-alive\n\n"
+COMMENTED = b"".join(COMMENT + event.bytes for event in EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ([Garble(event=1)], COMMENTED.replace(b'{"r"', b'["r"')),
+        ([Drop(event=1)], COMMENT * 2 + COMMENTED.removeprefix(COMMENT + EVENTS[0].bytes + COMMENT)),
+        ([Duplicate(event=1)], COMMENT + EVENTS[0].bytes + COMMENTED.removeprefix(COMMENT)),
+        ([Reorder(event=1)], COMMENT * 2 + joined(2, 1) + COMMENTED.partition(EVENTS[1].bytes)[2]),
+        ([Disconnect(after=2, how="close")], COMMENTED.partition(EVENTS[1].bytes)[0] + joined(2)),
+        ([ErrorEvent(after=0)], b'data: {"error":"server_error"}\n\ndata: [DONE]\n\n'),
+        ([ErrorEvent(after=1)], COMMENT + joined(1)
+            + b'data: {"error":"server_error"}\n\ndata: [DONE]\n\n'),
+        ([EventLines()], COMMENTED.replace(b"data: ", b"event: message\ndata: ")),
+        ([Newline(style="cr")], COMMENTED.replace(b"\n", b"\r")),
+        ([CutLast()], COMMENTED[:-1]),
+        ([Comments(every=5)], COMMENT + COMMENTED),
+    ],
+)  # fmt: skip
+def test_a_comment_is_no_event(faults, expected):
+    assert data(streamed(Comments(), *faults)) == expected
+
+
+@pytest.mark.parametrize("cutting", [Bandwidth(bytes_per_second=100), Slice(bytes=7), Torture()])
+def test_events_in_parts_are_counted_once_they_are_whole(cutting):
+    before = data(streamed(cutting, Disconnect(after=2, how="close")))
+    assert parsed(before) == parsed(joined(1, 2))
+    steps = streamed(cutting, Stall(after=2, for_=99))
+    assert data(steps[: steps.index(Pause(99))]) == before
+
+
+def test_joined_events_are_whole():
+    slow = paced(stream((), EVENTS), Pace(first=1, each=1), drawing())
+    steps = faulty(slow, [Comments(every=2), Slice(bytes=7), Coalesce(events=2)], occasion())
+    assert [w for w in written(steps) if w] == [
+        COMMENT + joined(1, 2), COMMENT + joined(3, 4), COMMENT + joined(5)
+    ]  # fmt: skip
 
 
 texts = st.text(max_size=6)
