@@ -3,7 +3,7 @@
 The plugin imports this when a test asks for a fixture.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -43,11 +43,11 @@ def _found(scenario: Any, test: Path) -> Any:
 
     Raises TypeError for what is no scenario, ValueError for a file that stands in neither place.
     """
-    if isinstance(scenario, Scenario):
+    if isinstance(scenario, Scenario | Mapping):
         return scenario
     if not isinstance(scenario, str | PathLike):
         raise TypeError(
-            f"expected the names, paths or values of scenarios, found {scenario!r}; give several as "
+            f"expected the names or paths of scenarios, or mappings, found {scenario!r}; give several as "
             "several arguments: mockgpt('first.yaml', 'second.yaml')"
         )
     name = fspath(scenario)

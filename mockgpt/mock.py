@@ -18,14 +18,14 @@ from mockgpt.core.scenario import Loaded
 from mockgpt.core.settings import Settings
 from mockgpt.core.verdict import Finding
 from mockgpt.files.documents import ScenarioError
-from mockgpt.files.scenarios import check_uncounted, load_scenarios, load_sent
+from mockgpt.files.scenarios import Source, check_uncounted, load_scenarios, load_sent
 from mockgpt.files.services import load_service
 from mockgpt.keywords import WhenKeys
 from mockgpt.options import Options, SessionOptions, check_options, settings_of
 from mockgpt.server.app import MAX_BODY, Handler, application
 from mockgpt.server.metrics import Metrics
 from mockgpt.server.run import ServerThread, bind, url_of
-from mockgpt.sessions import MockSession, Server, Source, raise_unless
+from mockgpt.sessions import MockSession, Server, raise_unless
 from mockgpt.spelling import AnyOrder, Expectation, LiveRule
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class MockGPT:
     """A stand-in server in a thread of its own, on a free port of the loopback interface.
 
     Use it in a `with` or `async with`, or call `start()` and `stop()`. Scenarios are shipped names,
-    paths or values; the options are those of `Options`. What it answers and has seen is that of its
+    paths, mappings or values; the options are those of `Options`. What it answers and has seen is that of its
     default session; `session()` begins others.
     """
 

@@ -5,7 +5,6 @@ The server's thread answers while those of tests ask and change; the handler's l
 
 from collections.abc import Callable, Collection, Sequence
 from itertools import count
-from os import PathLike
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -21,14 +20,12 @@ from mockgpt.core.records import Record, record_of
 from mockgpt.core.scenario import Scenario, Step, entries_of
 from mockgpt.core.session import Session
 from mockgpt.core.verdict import Finding
-from mockgpt.files.scenarios import dump, load_scenarios, spelt
+from mockgpt.files.scenarios import Source, dump, load_scenarios, spelt
 from mockgpt.keywords import WhenKeys
 from mockgpt.server.app import Handler
 from mockgpt.spelling import AnyOrder, Data, Expectation, LiveRule, caller, keys_of
 
 API_KEY = "sk-mock"  # any key will do; clients refuse to start without one
-
-Source = str | PathLike[str] | Scenario
 
 
 class Server(Struct, frozen=True, kw_only=True):
@@ -147,8 +144,15 @@ class MockSession:
     def script(self, *steps: Expectation | AnyOrder) -> None:
         """Append steps to the script, which comes before every rule.
 
-        Raises ScenarioError for what the language refuses, ValueError for an id that is taken.
+        Raises ScenarioError for what the language refuses, ValueError for an id that is taken,
+        TypeError for what is no step.
         """
+        for step in steps:
+            if not isinstance(step, Expectation | AnyOrder):
+                raise TypeError(
+                    f"expected expect(…) or any_order(…), found {step!r}; steps as data are loaded: "
+                    "load({'script': […]})"
+                )
         with self._server.handler.lock:
             taken = self._ids()
             data = [

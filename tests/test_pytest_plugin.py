@@ -412,7 +412,10 @@ def test_a_scenario_stands_beside_its_test_or_in_the_working_directory(run, pyte
     ("marker", "message"),
     [
         ("'none.yaml'", "ValueError: expected a scenario file 'none.yaml' beside test_it.py in "),
-        ("['a.yaml']", "TypeError: expected the names, paths or values of scenarios, found ['a.y"),
+        (
+            "['a.yaml']",
+            "TypeError: expected the names or paths of scenarios, or mappings, found ['",
+        ),
         (
             "'broken.yaml'",
             "ScenarioError: broken.yaml:2:1: rule: expected a known key, found 'rule'",

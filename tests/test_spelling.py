@@ -314,6 +314,31 @@ def test_a_rule_that_was_made_for_nothing_is_told_by_its_line(chat):
         assert mock.findings == ()
 
 
+def test_a_mapping_is_what_a_file_may_say(chat):
+    data = {"mockgpt": 1, "name": "m", "rules": ({"reply": "one"},)}
+    with (
+        MockGPT(MappingProxyType(data)) as mock,
+        mock.session("s", {"rules": [{"reply": "two"}]}) as session,
+    ):
+        assert [chat(mock, "a"), chat(session, "a")] == ["one", "two"]
+        mock.load({"script": [{"expect": {"user": "a"}, "reply": "three"}]})
+        assert chat(mock, "a") == "three"
+        with pytest.raises(ScenarioError) as caught:
+            mock.load({"rules": [{"when": {"usr": "x"}, "reply": "a"}]})
+    assert str(caught.value) == (
+        "scenario 'in Python': rules[0].when.usr: expected a known key, found 'usr'; "
+        "did you mean 'user'?"
+    )
+
+
+def test_what_is_no_step_is_refused_with_what_takes_it():
+    step = {"expect": {"user": "a"}, "reply": "b"}
+    with pytest.raises(
+        TypeError, match=r"^expected expect\(…\) or any_order\(…\), found \{'expect'"
+    ):
+        MockGPT().script(step)
+
+
 def test_a_loaded_scenario_stands_instead_of_all_that_was_there(chat):
     with MockGPT("documentation") as mock:
         rule = mock.on().reply("old")

@@ -32,6 +32,9 @@ from mockgpt.files.texts import Reading, with_texts
 # In a wheel scenarios stand inside the package, in a checkout beside it.
 _SHIPPED = tuple(folder / "scenarios" for folder in Path(__file__).parents[1:3])
 
+Source = str | PathLike[str] | Mapping[str, Any] | Scenario
+
+_IN_PYTHON = "scenario 'in Python'"  # one without a name or a file
 _WIDTH = 1_000_000  # of a line: texts are not folded
 
 
@@ -47,19 +50,14 @@ def is_shipped(source: str) -> bool:
 
 
 def load_scenarios(
-    sources: Iterable[str | PathLike[str] | Scenario], service: Service, *, seed: int | None = None
+    sources: Iterable[Source], service: Service, *, seed: int | None = None
 ) -> Loaded:
     """Load scenarios into one: their rules in the order given, the seed given or else theirs.
 
-    A name without a dot or a slash is a shipped scenario's. Raises ScenarioError.
+    A name without a dot or a slash is a shipped scenario's; a mapping is what a file may say. Raises
+    ScenarioError.
     """
-    loaded = [
-        _checked(source, service)
-        if isinstance(source, Scenario)
-        else _load(fspath(source), service)
-        for source in sources
-    ]
-    return _merged(loaded, service, seed)
+    return _merged([_placed(source, service) for source in sources], service, seed)
 
 
 def load_sent(sent: dict[str, Any] | str, service: Service, *, seed: int | None = None) -> Loaded:
@@ -102,6 +100,17 @@ class Placed(Struct, frozen=True):
     scenario: Scenario
     places: dict[Place, str] = {}
     files: list[str] = []
+
+
+def _placed(source: Source, service: Service) -> Placed:
+    match source:
+        case Scenario():
+            return _checked(source, service)
+        case Mapping():
+            scenario = spelt(plain(source), service, _IN_PYTHON)
+            return Placed(scenario.name or _IN_PYTHON, scenario)
+        case _:
+            return _load(fspath(source), service)
 
 
 def _merged(loaded: list[Placed], service: Service, seed: int | None) -> Loaded:
@@ -151,7 +160,7 @@ def _agreed(loaded: list[Placed], key: str, default: Any) -> Any:
 
 
 def _checked(scenario: Scenario, service: Service) -> Placed:
-    name = f"scenario '{scenario.name or 'in Python'}'"
+    name = f"scenario '{scenario.name}'" if scenario.name else _IN_PYTHON
     reading = Reading(Path(), confined=False)
     complete = with_texts(scenario, reading)
     complaints = [
