@@ -15,7 +15,8 @@ from mockgpt.core.conditions import When
 from mockgpt.core.entry import Place
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.exchange import retryable
-from mockgpt.core.implication import shadows
+from mockgpt.core.implication import answerable, shadows
+from mockgpt.core.patterns import glob
 from mockgpt.core.regexes import exponential
 from mockgpt.core.replies import ErrorReply, Reply, attempts_of, reply_of
 from mockgpt.core.scenario import Rule, Scenario, Step, entries_of
@@ -43,9 +44,11 @@ class Lint(Struct, frozen=True):
 def lint(scenario: Scenario, service: Service) -> Iterator[Lint]:
     """Yield what cannot be meant in a scenario that has no problems."""
     yield from _shadowed(scenario.rules)
+    yield from _answering_nothing(scenario.rules)
     for place, entry in entries_of(scenario):
         key = "when" if isinstance(entry, Rule) else "expect"
         when = getattr(entry, key)
+        yield from _unknown_models(when, service, (*place, key, "model"))
         yield from _slow_patterns(msgspec.to_builtins(when), (*place, key))
         yield from _unused_captures(when, entry, (*place, key))
         for at, reply, number, last in _attempts(entry, place):
@@ -67,6 +70,29 @@ def _shadowed(rules: tuple[Rule, ...]) -> Iterator[Lint]:
         name = f"rule '{first.id}'" if first.id else f"rules[{earlier}]"
         message = f"{name} stands before it and answers all that it would; put this one first, or remove it"
         yield Lint(("rules", index), "shadowed_rule", message)
+
+
+def _answering_nothing(rules: tuple[Rule, ...]) -> Iterator[Lint]:
+    for index, rule in enumerate(rules):
+        if not answerable(rule):
+            message = (
+                "no request meets its conditions and fits its reply, a text for chats and completions, "
+                "vectors for embeddings; change one of them"
+            )
+            yield Lint(("rules", index), "answers_nothing", message)
+
+
+def _unknown_models(when: When, service: Service, place: Place) -> Iterator[Lint]:
+    if when.model is UNSET:
+        return
+    known = [name for one in service.models.values() for name in (one.name, *one.aliases)]
+    globs = (when.model,) if isinstance(when.model, str) else when.model
+    if not any(glob(one).match(name) for one in globs for name in known):
+        message = (
+            "the service has no such model, and refuses a request for it before any rule is asked; "
+            f"it has {', '.join(service.models)}"
+        )
+        yield Lint(place, "unknown_model", message)
 
 
 def _slow_patterns(value: Any, place: Place) -> Iterator[Lint]:

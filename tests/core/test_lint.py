@@ -58,7 +58,6 @@ def says(when):
         ({"user": {"matches": "(?i)ib"}}, {"user": "İb"}),
         ({"user": {"matches": "x(?i:SK)", "ignore_case": True}}, {"user": "XſK"}),
         ({"body": {"n": 1}}, {"body": {"n": 1.0}}),
-        ({"endpoint": "embeddings"}, {"all": [{"user": "a"}, {"prompt": "b"}]}),  # never asked
     ],
 )
 def test_a_shadowed_rule(first, second):
@@ -100,6 +99,59 @@ def test_a_text_does_not_shadow_vectors():
     assert codes({"reply": "x"}, vectors) == []
     assert codes({"reply": "x"}, filler) == []
     assert codes(filler, vectors) == ["shadowed_rule"]
+
+
+ALL = "gpt-3.5-turbo, gpt-3.5-turbo-16k, gpt-4, gpt-4-32k, text-embedding-ada-002"
+UNKNOWN = (
+    "the service has no such model, and refuses a request for it before any rule is asked; it has "
+    + ALL
+)
+NOTHING = (
+    "no request meets its conditions and fits its reply, a text for chats and completions, vectors for "
+    "embeddings; change one of them"
+)
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "GPT-4", "", ["gpt-5", "text-embedding-3-*"]])
+def test_a_model_that_the_service_has_not(model):
+    rule, step = says({"model": model}), {"expect": {"model": model}, "reply": "x"}
+    assert told(rules=[rule], script=[step]) == [
+        f"script[0].expect.model: unknown_model: {UNKNOWN}",
+        f"rules[0].when.model: unknown_model: {UNKNOWN}",
+    ]
+
+
+@pytest.mark.parametrize("model", ["gpt-4", "gpt-35-turbo", "silu", "*", ["gpt-5", "gpt-4*"]])
+def test_a_model_that_the_service_has(model):
+    assert told(rules=[says({"model": model})]) == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        says({"endpoint": "embeddings"}),
+        says({"input": "a"}),
+        says({"all": [{"user": "a"}, {"prompt": "b"}]}),
+        {"when": {"endpoint": ["chat", "completions"]}, "reply": {"vectors": [1, 2]}},
+        {"when": {"user": "a"}, "reply": {"similar": {"to": "a", "cosine": 0.5}}},
+        {"reply": ["a", {"vectors": [1, 2]}]},
+    ],
+)
+def test_a_rule_whose_reply_fits_no_request_of_its_own(rule):
+    assert told(rules=[rule]) == [f"rules[0]: answers_nothing: {NOTHING}"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        says({"endpoint": ["chat", "embeddings"]}),
+        {"when": {"endpoint": "embeddings"}, "reply": {"vectors": [1, 2]}},
+        {"when": {"endpoint": "embeddings"}, "reply": {"error": "overloaded"}},
+        {"when": {"input": "a"}, "reply": {"filler": {}}},
+    ],
+)
+def test_a_rule_whose_reply_fits(rule):
+    assert told(rules=[rule]) == []
 
 
 TEXTS = st.sampled_from(["a", "ab", "B", "xaby"])
