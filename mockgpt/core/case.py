@@ -196,5 +196,6 @@ def _known(
 
 def unread(incoming: Incoming, redaction: Redaction) -> Known:
     """Return what is known of a request that nothing is decided of yet: little for its record."""
-    record = Exchange(at=0.0, method=incoming.method, path=incoming.path, redaction=redaction)
-    return Known(caller=keys.caller({}), record=record)  # what its headers say is not looked at
+    by = redaction.with_secrets((incoming.caller or keys.caller(incoming.headers)).secret)
+    record = Exchange(at=0.0, method=incoming.method, path=incoming.path, redaction=by)
+    return Known(caller=keys.caller({}), record=record)  # else its headers are not looked at

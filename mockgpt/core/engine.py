@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from mockgpt.core import keys, vectors
 from mockgpt.core.case import knowing
 from mockgpt.core.exchange import Exchange, Incoming, Sent
-from mockgpt.core.redaction import hidden
+from mockgpt.core.redaction import NOTHING
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.service import Service
 from mockgpt.core.session import Outcome, Session
@@ -124,7 +124,9 @@ class Engine:
             incoming, name = replace(incoming, path=found[2]), found[1]
         session = self.sessions.get(name)
         if session is None:
-            if hidden(name) != name:  # a client's key, which is shown to nobody
+            if (
+                NOTHING.with_secrets(caller.secret).secretless(name) != name
+            ):  # a client's key, which is shown to nobody
                 name = f"key-{keys.fingerprint(name)}"
             session = self.sessions.get(name) or self.open(name)
         return session, incoming, caller

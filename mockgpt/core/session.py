@@ -18,6 +18,7 @@ from mockgpt.core.calls import Attempt, Repetitions
 from mockgpt.core.case import Case, Know, Known, unread
 from mockgpt.core.decode import Decoded, told
 from mockgpt.core.draws import drawing, part
+from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Exchange, Incoming, Sent
 from mockgpt.core.journal import Journal
@@ -155,10 +156,10 @@ class Session:
 
         `before` is what had been decided: its call and its place among a key's requests end, too.
         """
-        by = self.settings.redaction.with_secrets(keys.caller(incoming.headers).secret)
-        case = Case(incoming, unread(incoming, by), self.name, self._manner)
+        known = unread(incoming, self.settings.redaction)
+        case = Case(incoming, known, self.name, self._manner)
         case.before = None if before is None else before.case
-        case.bug = by.bug(bug)
+        case.bug = known.record.redaction.bug(bug)
         case.error, case.message = "mockgpt_bug", repr(case.bug)
         return self._outcome(case, responses.failed(case.message[:200]))
 
@@ -171,8 +172,8 @@ class Session:
         """Append a finished exchange to the journal: the only place that does."""
         case, journal = outcome.case, outcome.journal
         if sent is not None and case.hidden:
-            body = sent.body.replace(case.hidden.encode(), b"***")
-            sent = replace(sent, kept=(body,))
+            body = sent.body.replace(json_bytes(case.hidden)[1:-1], b"***")
+            sent = replace(sent, kept=(body.replace(case.hidden.encode(), b"***"),))
         exchange = case.exchange(sent, journal.next)
         journal.append(exchange)
         if journal is not self.journal:  # the session has begun anew meanwhile

@@ -4,7 +4,9 @@ import pytest
 from msgspec import convert
 
 from mockgpt.core.clock import Clock
+from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.exchange import Incoming, Sent
+from mockgpt.core.keys import fingerprint
 from mockgpt.core.scenario import Scenario
 from mockgpt.core.settings import Settings
 from mockgpt.files.scenarios import load_scenarios
@@ -28,6 +30,35 @@ def test_a_path_s_prefix_or_a_key_names_the_session(desk):
 @pytest.mark.parametrize("prefix", ["/s/", "/s/a b", "/s/" + "x" * 65, "/s", "/t/a"])
 def test_what_is_no_name_is_an_unknown_path(desk, prefix):
     assert desk()(prefix=prefix).status == 404
+
+
+OWN = "Zx81OpaqueKey0042"
+
+
+@pytest.mark.parametrize("key", [OWN, "sk-" + "a1B2" * 8])
+def test_no_session_is_called_by_a_key(desk, key):
+    ask = desk(TWO)
+    assert ask(prefix=f"/s/{key}", key=key).said == "one"
+    assert ask(prefix=f"/s/{key}", key=key).said == "two"
+    assert [*ask.engine.sessions] == ["default", f"key-{fingerprint(key)}"]
+    assert ask(prefix="/s/mine-and-only-mine", key=key).said == "one"
+    assert "mine-and-only-mine" in ask.engine.sessions
+
+
+def test_what_began_is_recorded_without_its_key(desk):
+    engine = desk(TWO).engine
+    headers = {"authorization": f"Bearer {OWN}"}
+    begun = engine.begun(Incoming(path=f"/v1/engines/{OWN}/embeddings", headers=headers))
+    assert engine.record(begun, None).shown.path == "/v1/engines/***/embeddings"
+
+
+def test_not_even_the_ends_of_a_refused_key_are_recorded(desk):
+    ask = desk(TWO, api_keys=frozenset({"right"}))
+    asked = ask.begin(key='a"b\\cdefghijklmnopqrstuv"x\\y')
+    body = json_bytes(asked.body)
+    assert b'a\\"b\\\\***' in body
+    exchange = ask.engine.record(asked.outcome, Sent(status=401, kept=(body,)))
+    assert b"provided: ***." in exchange.sent.body
 
 
 def test_a_session_that_is_closed_reports_late_requests(desk):
