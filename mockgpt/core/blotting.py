@@ -4,8 +4,10 @@ A stream's pieces are read together: a secret that an answer repeats is cut into
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,17 +15,27 @@ from msgspec.structs import replace
 
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.errors import ApiError
-from mockgpt.core.redaction import MARK, SECRETS, Change, Redaction, named_secret, withheld
+from mockgpt.core.redaction import (
+    MARK,
+    Change,
+    Redaction,
+    forms,
+    looking_secret,
+    named_secret,
+    withheld,
+)
 
 # What bodies have besides a client's and an answer's text, and is shown in any case.
 _PLAIN = frozenset(
     {"code", "created", "encoding_format", "finish_reason", "id", "model", "object", "param"}
     | {"role", "type"}
 )
+_TEXTS = "content", "text"  # of a choice's delta, and of a choice
 _NUMBERS = 8  # a list of more is token ids or a vector, which say what the text did
 _QUOTED = 4  # characters: a shorter text is only known between quotation marks
 _CUT = "..."  # behind what a message has no room for
 _LONGEST = 2_100  # characters of a text that a message repeats, escaped
+_LINE_END = re.compile("(\r\n|\n|\r)")  # WHATWG HTML, section 9.2.5
 
 Blot = Callable[[str, str], str]  # of the name that a text has, and the text
 
@@ -39,29 +51,30 @@ def request_body(body: bytes, by: Redaction) -> bytes:
     return _body(body, blot, by.text, whole=by.prompts)
 
 
-def reply_body(body: bytes, by: Redaction, tell: Change) -> bytes:
-    """Return a response's body as it may be shown; `tell` changes what it repeats of the request."""
+def reply_body(body: bytes, by: Redaction, tell: Change, *, careful: bool = False) -> bytes:
+    """Return a response's body as it may be shown; `tell` changes what it repeats of the request.
+
+    Where one is `careful`, what cannot be read of a stream may be a part of what `tell` changes.
+    """
 
     def blot(name: str, text: str) -> str:
         return withheld(text) if by.replies and name not in _PLAIN else tell(text)
 
-    if body.startswith(b"data:") or b"\ndata:" in body:
+    if body.startswith(b"data:") or b"\ndata:" in body or b"\rdata:" in body:
         with suppress(RecursionError):
-            return _stream(body, blot, tell, whole=by.replies)
+            return _stream(body, blot, tell, whole=by.replies, careful=careful)
     return _body(body, blot, tell, whole=by.replies)
 
 
 def teller(body: bytes, by: Redaction) -> Change:
-    """Return what changes a message that may quote a request with this body, whole or cut."""
+    """Return what changes a text that may quote a request with this body, whole or cut."""
     quoted: list[tuple[str, str]] | None = None
 
     def tell(text: str) -> str:
         nonlocal quoted
-        if not (by.prompts or by.patterns or _CUT in text):
-            return by.text(text)
         if quoted is None:  # only now: of most requests there is nothing to tell
             quoted = sorted(_quoted(body, by), key=lambda one: -len(one[0]))
-        return by.text(_unquoted(text, quoted))
+        return by.text(_unquoted(text, quoted) if quoted else text)
 
     return tell
 
@@ -132,9 +145,9 @@ def _are_numbers(value: list[Any], name: str) -> bool:
     return numbers and (len(value) > _NUMBERS or name in ("prompt", "input", "embedding"))
 
 
-def _stream(body: bytes, blot: Blot, change: Change, *, whole: bool) -> bytes:
+def _stream(body: bytes, blot: Blot, change: Change, *, whole: bool, careful: bool) -> bytes:
     """Return a stream of events with the texts of its choices changed, each as a whole."""
-    lines = body.decode("utf-8", "replace").split("\n")
+    lines = _LINE_END.split(body.decode("utf-8", "replace"))  # and the ends between them
     events = {
         number: value
         for number, line in enumerate(lines)
@@ -154,15 +167,17 @@ def _stream(body: bytes, blot: Blot, change: Change, *, whole: bool) -> bytes:
     if json.dumps(list(walked.values())) != before:
         for number, event in walked.items():
             lines[number] = f"data: {json_bytes(event).decode()}"
-    return "\n".join(
-        line if number in events else _line(line, change, whole=whole)
+    told = partial(_line, change=change, whole=whole, careful=careful)
+    return "".join(
+        line if number in events or line.isspace() else told(line)
         for number, line in enumerate(lines)
     ).encode()
 
 
-def _line(line: str, change: Change, *, whole: bool) -> str:
+def _line(line: str, change: Change, *, whole: bool, careful: bool) -> str:
     """Return a line of a stream that is no event of ours: a cut one, a comment, the end."""
-    if whole and line.startswith("data:") and line.strip() != "data: [DONE]":
+    withholds = whole or (careful and any(f'"{name}":' in line for name in _TEXTS))
+    if withholds and line.startswith("data:") and line.strip() != "data: [DONE]":
         return f"data: {withheld(line[5:].strip())}"
     return change(line)
 
@@ -173,13 +188,15 @@ def _pieces(event: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any], str]]:
     for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict):
             delta = choice.get("delta")
-            for holder, name in ((delta, "content"), (choice, "text")):
+            for holder, name in zip((delta, choice), _TEXTS, strict=True):
                 if isinstance(holder, dict) and isinstance(holder.get(name), str):
                     yield choice.get("index"), holder, name
 
 
 def _quoted(body: bytes, by: Redaction) -> Iterator[tuple[str, str]]:
     """Yield what a message may repeat of a body and may not show, with what stands for it."""
+    for secret in by.secrets:
+        yield from ((form, MARK) for form in forms(secret))
     value = _decoded(body)
     texts: list[tuple[str, str]] = []
 
@@ -196,9 +213,11 @@ def _quoted(body: bytes, by: Redaction) -> Iterator[tuple[str, str]]:
     for name, text in texts:
         if by.prompts and name not in _PLAIN:
             yield from ((form, withheld(text)) for form in _forms(text))
-        for pattern in (SECRETS, *by.patterns):
-            for found in pattern.finditer(text):
-                yield from ((form, MARK) for form in _forms(found[0]))
+        found = looking_secret(text)
+        for pattern in by.patterns:
+            found += [one[0] for one in pattern.finditer(text)]
+        for one in found:
+            yield from ((form, MARK) for form in _forms(one))
 
 
 def _forms(text: str) -> Iterable[str]:

@@ -19,6 +19,8 @@ Chosen = Literal["", "rule", "step", "filler"]
 
 KEPT = 2**16  # bytes of a body that was sent
 RETRYABLE = frozenset({408, 409, 429})  # and every 5xx: what official clients try again
+# Faults after which a stream does not say what was repeated of a request, and may show parts of it.
+_SCRAMBLING = frozenset({"drop", "duplicate", "garble", "reorder"})
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
 
 
@@ -90,7 +92,8 @@ class Sent(Struct, frozen=True, kw_only=True):
     writes: tuple[Write, ...] = ()
 
     def __repr__(self) -> str:
-        body = reply_body(self.body, NOTHING, hidden)
+        # It knows no request, and may repeat a key of it in pieces.
+        body = reply_body(self.body, replace(NOTHING, replies=True), hidden)
         return Struct.__repr__(replace(self, told=self.headers, kept=(body,)))
 
     @property
@@ -171,16 +174,22 @@ class Exchange(Struct, frozen=True, kw_only=True):
         """The exchange as everything that shows exchanges has it: redacted."""
         by = self.redaction
         told = teller(self.body, by)
+        path, body = by.text(self.path), request_body(self.body, by)
+        headers = {name: told(value) for name, value in self.headers.items()}
         request = None if self.request is None else with_texts(self.request, _changed(by))
         sent = self.sent
         if sent is not None:
-            headers = tuple((name, told(value)) for name, value in sent.told)
-            sent = replace(sent, told=headers, kept=(reply_body(sent.body, by, told),))
+            hides = (path, body, headers) != (self.path, self.body, self.headers)
+            careful = hides or by.secrets != ()
+            whole = by.replies or (careful and not _SCRAMBLING.isdisjoint(self.faults))
+            kept = reply_body(sent.body, replace(by, replies=whole), told, careful=careful)
+            answered = tuple((name, told(value)) for name, value in sent.told)
+            sent = replace(sent, told=answered, kept=(kept,))
         return replace(
             self,
-            path=by.text(self.path),
-            headers={name: told(value) for name, value in self.headers.items()},
-            body=request_body(self.body, by),
+            path=path,
+            headers=headers,
+            body=body,
             request=request,
             ignored=tuple(map(told, self.ignored)),
             message=told(self.message),

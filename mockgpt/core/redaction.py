@@ -70,6 +70,13 @@ def beginning(text: str, most: int) -> str:
     return (whole if len(text) <= most + SECRET_SIZE else whole[:-SECRET_SIZE])[:most]
 
 
+def looking_secret(text: str) -> list[str]:
+    """Return the parts of a text that look like secrets by themselves."""
+    if not any(start in text for start in _STARTS):
+        return []
+    return [found[0] for found in SECRETS.finditer(text)]
+
+
 def _bare(text: str) -> str:
     if any(start in text for start in _STARTS):
         text = SECRETS.sub(MARK, text)

@@ -178,6 +178,61 @@ def test_what_is_shown_of_a_reply(rules, sent, told):
     assert reply_body(sent, by, teller(asked, by)) == told
 
 
+PIECES = [SK[at : at + 3] for at in range(0, len(SK), 3)]
+LINES = [f'data: {{"choices":[{{"index":0,"delta":{{"content":"{piece}"}}}}]}}' for piece in PIECES]
+CUT_LINE = LINES[6][:-8]
+
+
+@pytest.mark.parametrize(
+    ("faults", "lines", "end"),
+    [
+        ((), LINES, "\r"),
+        ((), LINES, "\r\n"),
+        ((), LINES[:5], "\n"),  # cut by max_tokens, an error, a close between events
+        ((), [*LINES[:6], CUT_LINE], "\n"),
+        ((), [LINES[0].replace("sk-", "s"), LINES[1].replace(PIECES[1], SK[1:20])[:-4]], "\n"),
+        (("garble",), [*LINES[:4], LINES[4].replace("{", "[", 1), *LINES[5:]], "\n"),
+        (("duplicate",), [*LINES[:4], *LINES[3:]], "\n"),
+        (("reorder",), [*LINES[:3], LINES[4], LINES[3], *LINES[5:]], "\n"),
+        (("drop",), [*LINES[:4], *LINES[5:]], "\n"),
+    ],
+)
+@pytest.mark.parametrize("known", ["by its looks", "as the request's own"])
+def test_no_stream_that_repeats_a_key_shows_parts_of_it(faults, lines, end, known):
+    key = SK if known == "by its looks" else SK.replace("sk-", "ks-")
+    text = end.join(lines).replace("sk-", "ks-" if key != SK else "sk-")
+    exchange = replace(
+        EXCHANGE,
+        body=json.dumps({"prompt": key}).encode(),
+        faults=faults,
+        sent=Sent(status=200, kept=(text.encode(),)),
+        redaction=NOTHING if key == SK else NOTHING.knowing((key,)),
+    )
+    shown = exchange.shown.sent.body.decode()
+    assert not [piece for piece in PIECES[1:] if f'"{piece}' in shown]
+    assert not [at for at in range(len(key) - 4) if key[at : at + 4] in shown]
+    assert not [piece for piece in PIECES[1:] if f'"{piece}' in repr(exchange.sent)]
+
+
+@pytest.mark.parametrize("faults", [(), ("garble",), ("drop",)])
+def test_a_stream_that_repeats_nothing_secret_is_shown_as_it_is(faults):
+    sent = f"{LINES[0]}\r\n\r\ndata: [{{\r\n\r\n{LINES[2]}".encode()
+    exchange = replace(EXCHANGE, faults=faults, headers={}, redaction=NOTHING)
+    exchange = replace(exchange, sent=Sent(status=200, kept=(sent,)))
+    assert exchange.shown.sent.body == sent
+
+
+def test_an_answer_that_is_cut_within_a_key_shows_none_of_it():
+    asked = json.dumps({"prompt": f"I have {SK}"}).encode()
+    told = teller(asked, NOTHING)
+    for size in range(5, len(SK)):
+        said = json.dumps({"choices": [{"text": f"I have {SK[:size]}"}]}).encode()
+        for sent in (said, said[:-5]):  # the latter is no JSON, either
+            shown = reply_body(sent, NOTHING, told)
+            assert b"I have ***" in shown
+            assert SK[:5].encode() not in shown
+
+
 @given(st.text(min_size=4), st.integers(1, 100), st.sampled_from(["{}", "a, got {}.", "({}; b)"]))
 def test_no_message_repeats_what_is_withheld(text, times, message):
     text *= times
