@@ -22,6 +22,7 @@ from mockgpt.core.redaction import (
     forms,
     looking_secret,
     named_secret,
+    unescaped,
     withheld,
 )
 
@@ -111,6 +112,9 @@ def _body(body: bytes, blot: Blot, change: Change, *, whole: bool) -> bytes:
         pass
     text = body.decode("utf-8", "replace")
     told = withheld(text) if whole else change(text)
+    plain = unescaped(told.encode()).decode()
+    if plain != told and (changed := change(plain)) != plain:
+        told = changed
     return body if told == text else told.encode()
 
 

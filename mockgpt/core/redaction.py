@@ -4,6 +4,7 @@ What is blotted out is decided here, where it stands in bodies and messages in `
 and a session's findings are where it is done, when they are shown. Matching and findings see originals.
 """
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable
@@ -38,6 +39,7 @@ _NAMED = re.compile(f"(?i){_CALLED}")
 _WEAKLY_NAMED = re.compile("(?i)(?:^|[-_])(?:key|token|secret)$")  # where the value looks like one
 _OPAQUE = re.compile(r"\S{16,}")
 _LONG = 16  # characters of a key that no other text has by chance
+_ESCAPED = re.compile(rb"\\u00([2-7][0-9A-Fa-f])")
 _PERCENT = re.compile(r"[\w.~-]*(?:%[0-9A-Fa-f]{2}[\w.~-]*){1,1000}")
 SECRET_SIZE = 200  # characters, more than make a secret known
 _EMAIL = r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
@@ -75,6 +77,16 @@ def looking_secret(text: str) -> list[str]:
     if not any(start in text for start in _STARTS):
         return []
     return [found[0] for found in SECRETS.finditer(text)]
+
+
+def unescaped(data: bytes) -> bytes:
+    """Return JSON with what need not be escaped in it as it is: PHP escapes /, and .NET +."""
+    if b"\\" not in data:
+        return data
+    data = data.replace(b"\\/", b"/")
+    if b"\\u00" not in data:
+        return data
+    return _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), data)
 
 
 def _bare(text: str) -> str:
@@ -163,13 +175,19 @@ def forms(secret: str) -> tuple[str, ...]:
     data = secret.encode("utf-8", "replace")
     all_ = "".join(f"%{byte:02x}" for byte in data)
     escaped = "".join(f"\\u{ord(c):04x}" for c in secret)
-    encoded = quote(data, safe=""), all_, all_.upper(), escaped
-    return tuple(dict.fromkeys((secret, *encoded, b64encode(data).decode().rstrip("="))))
+    # Python and others leave / as it is, browsers what is in the last of these.
+    percent = *(quote(data, safe=safe) for safe in ("", "/", "!'()*")), all_, all_.upper()
+    as_json = [json.dumps(secret, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False)]
+    as_json.append(secret.replace("\\", "\\\\"))  # .NET's, once it is `unescaped`
+    php = [text.replace("/", "\\/") for text in as_json]
+    encoded = *percent, escaped, *as_json, *php, b64encode(data).decode().rstrip("=")
+    return tuple(dict.fromkeys((secret, *encoded)))
 
 
 def repeated(headers: tuple[str, ...], others: tuple[str, ...], body: bytes) -> tuple[str, ...]:
     """Return the secrets of such headers that stand elsewhere in their request, too."""
     found, sought = _sought(headers, others)
+    body = unescaped(body) if sought else body
     in_body = [secret for form, secret in sought if form in body]
     return (*found, *dict.fromkeys(in_body)) if in_body else found
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -306,6 +307,36 @@ def test_each_secret_that_stands_elsewhere_is_found_once():
         body = f"{in_body} {escaped} {in_path}".encode()
         assert repeated(headers, ("/", f"x{in_path}"), body) == (in_path, in_body)
         assert repeated(headers, ("/", f"x{in_path}"), b"other") == (in_path,)
+
+
+PUNCTUATED = ["Ab3/Cd4+Ef5/Gh6JkLmNoPq", 'Ab3"Cd4\\Ef5Gh6JkLmNoPq', "Schl\xfcssel-1234567890abc"]
+
+
+def escaped_otherwise(text):
+    """Return JSON with the escapes of other writers: PHP's, .NET's, and any."""
+    plain = json.dumps(text)
+    return {
+        plain,
+        json.dumps(text, ensure_ascii=False),
+        plain.replace("/", "\\/"),
+        plain.replace("+", "\\u002B").replace('\\"', "\\u0022"),
+        plain.replace("4", "\\u0034"),
+        json.dumps(quote(text)),
+        json.dumps(quote(text, safe="!'()*")),
+    }
+
+
+@pytest.mark.parametrize("key", PUNCTUATED)
+@pytest.mark.parametrize("form", ['{"prompt":%s}', '{"prompt":%s,'])  # the latter is no JSON
+def test_a_request_s_own_key_is_known_however_it_is_escaped(key, form):
+    for said in escaped_otherwise(key):
+        body = (form % said).encode()
+        by = NOTHING.knowing(repeated((f"Bearer {key}",), ("/",), body))
+        assert by.secrets == (key,)
+        assert b"***" in request_body(body, by)
+    path = f"/v1/{quote(key)}/models"
+    by = NOTHING.knowing(repeated((f"Bearer {key}",), (path,), b""))
+    assert by.text(path) == "/v1/***/models"
 
 
 def test_a_bug_is_told_without_what_is_redacted():
