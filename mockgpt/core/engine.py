@@ -124,9 +124,8 @@ class Engine:
             incoming, name = replace(incoming, path=found[2]), found[1]
         session = self.sessions.get(name)
         if session is None:
-            if (
-                NOTHING.with_secrets(caller.secret).secretless(name) != name
-            ):  # a client's key, which is shown to nobody
+            shown = NOTHING.with_secrets(caller.secret).secretless(name)
+            if shown != name:  # a client's key, which is shown to nobody
                 name = f"key-{keys.fingerprint(name)}"
             session = self.sessions.get(name) or self.open(name)
         return session, incoming, caller

@@ -133,7 +133,8 @@ def _text_problems(reply: Reply, place: Place, captures: Collection[str]) -> Ite
 def _error_problems(error: str | ErrorReply, place: Place, service: Service) -> Iterator[Problem]:
     preset, at = (error, place) if isinstance(error, str) else (error.preset, (*place, "preset"))
     if preset not in service.presets:
-        hint = did_you_mean(preset, service.presets)
+        alone = f"; a status by itself is {{status: {preset}}}" if preset.isdecimal() else ""
+        hint = alone or did_you_mean(preset, service.presets)
         yield at, f"expected an error preset, found '{preset}'{hint}"
     if isinstance(error, str):
         return
