@@ -6,6 +6,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A machine may be slow: no example fails for that. None is remembered: each run tries its own.
+settings.register_profile(
+    "noisy",
+    parent=settings.default,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("noisy")
 
 pytest.register_assert_rewrite("bodies", "sources", "wire")
 

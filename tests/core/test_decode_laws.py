@@ -20,8 +20,6 @@ DIALECTS = ("openai", "azure", "fastapi")
 
 laws = settings(
     max_examples=40,
-    deadline=None,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 

@@ -3,7 +3,7 @@
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import convert
 
@@ -208,7 +208,6 @@ MANY = st.recursive(
 )  # fmt: skip
 
 
-@settings(deadline=None, database=None)
 @given(st.lists(st.fixed_dictionaries({"user": CONDITIONS}) | MANY, min_size=2, max_size=12))
 def test_what_is_not_compared_is_not_implied(whens):
     rules = [convert(says(when), Rule) for when in whens]

@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import convert
 
@@ -44,7 +44,6 @@ REQUESTS = st.one_of(
 )
 
 
-@settings(deadline=None, database=None)
 @given(st.lists(WHENS, min_size=17, max_size=40), REQUESTS)
 def test_the_same_rule_answers_with_and_without_the_index(whens, request):
     rules = [

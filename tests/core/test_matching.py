@@ -1,7 +1,7 @@
 """Which rule answers, and why the others do not."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockgpt.core.conditions import Range, TextMatch, When
@@ -347,7 +347,6 @@ whens = st.recursive(
 requests = st.sampled_from([CHAT, COMPLETION, EMBEDDING])
 
 
-@settings(deadline=None, database=None)
 @given(whens, whens, requests)
 def test_conditions_are_boolean_logic(one, other, request_):
     def holds(when):
@@ -360,7 +359,6 @@ def test_conditions_are_boolean_logic(one, other, request_):
     assert holds(When(all_=(one,), not_=other)) is (first and not second)
 
 
-@settings(deadline=None, database=None)
 @given(whens, requests)
 def test_what_matches_is_meant_for_some_text(when, request_):
     if differences(when, asked(request_)) == ():

@@ -51,7 +51,7 @@ def few(monkeypatch):
 def test_the_answers_are_re_s(pattern, ignore_case):
     compiled = re.compile(pattern, re.IGNORECASE if ignore_case else re.NOFLAG)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(st.text("aAbBcdxyz'\" \n12é", max_size=12))
     def same(text):
         found = compiled.search(text)

@@ -170,7 +170,7 @@ def changed(draw, data):
     return data
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_the_walk_and_the_converter_agree_on_whole_files(draw):
     kind, seed = draw.draw(st.sampled_from(SEEDS))
@@ -189,7 +189,7 @@ def errors_of(data):
     return set()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_what_does_not_convert_leaves_the_rest_to_be_judged(draw):
     data = changed(draw.draw, draw.draw(st.sampled_from(SEEDS[:-1]))[1])

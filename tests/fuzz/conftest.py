@@ -132,8 +132,6 @@ def fuzz(request):
         limited = settings(
             max_examples=many if long else few,
             derandomize=not long,
-            database=None,
-            deadline=None,
             phases=[Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         )
