@@ -289,9 +289,9 @@ class Sender:
         for n in range(parts):
             part = data[len(data) * n // parts : len(data) * (n + 1) // parts]
             self._pending, self._size = [part], len(part)
-            waiting = self._write(ends=ends and n + 1 == parts)
-            if waiting is not None:
+            if (waiting := self._write(ends=ends and n + 1 == parts)) is not None:
                 await waiting
+            await asyncio.sleep(0)  # a TLS transport tells only in a later turn that it is lost
 
     def abort(self, how: Literal["reset", "close"]) -> None:
         """End the connection here, whatever is still to be sent."""

@@ -290,3 +290,27 @@ async def test_a_large_body_is_written_in_parts():
     assert data.partition(b"\r\n\r\n")[2] == b"x" * size
     assert sent.bytes == size
     assert {write.bytes for write in sent.writes} == {66_666, 66_667}
+
+
+async def at_once():
+    """Wait for nothing, as aiohttp's writer does where there is room."""
+
+
+@pytest.mark.parametrize("drained", [lambda: None, at_once], ids=["None", "at once"])
+async def test_a_large_body_is_not_written_on_behind_a_client_that_left(drained):
+    """TLS says only in a turn of the loop that the connection is lost, and logs each further write."""
+    written = []
+    wire = wire_to(written)
+    wire.drained = drained
+
+    def write(data, **_):
+        written.append(data)
+        asyncio.get_running_loop().call_soon(setattr, wire, "transport", None)
+
+    wire.write = write
+    sender = Sender(wire, AT)
+    size = 6_000_000
+    await sender.send(iter([Head(200, (), size), Data(b"x" * size), End()]))
+    assert len(written) == 1
+    assert sender.sent.ending == "client_left"
+    assert sender.sent.bytes < 2 * 2**16
