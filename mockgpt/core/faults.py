@@ -214,8 +214,17 @@ def fault_problems(
                 found = " and ".join(given) or "none of them"
                 message = f"expected exactly one of `bytes`, `at`, `inside`, found {found}"
                 yield place, message if given else Missing(message)
-        if isinstance(fault, ContentType):
+        for key, why in _text_problems(fault, errors):
+            yield (*place, key), why
+
+
+def _text_problems(fault: Fault, errors: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield the options of a fault whose texts cannot be what they are to be, and why."""
+    match fault:
+        case ContentType():
             for _, why in header_problems({"content-type": fault.type}):
-                yield (*place, "type"), why
-        if isinstance(fault, ErrorEvent) and fault.error not in errors:
-            yield (*place, "error"), f"expected an error preset, found '{fault.error}'"
+                yield "type", why
+        case EventLines() if not {"\r", "\n"}.isdisjoint(fault.event):
+            yield "event", f"expected a name in one line, found {fault.event!r}"
+        case ErrorEvent() if fault.error not in errors:
+            yield "error", f"expected an error preset, found '{fault.error}'"
