@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from mockgpt import __version__
 from mockgpt.cli import main
+from mockgpt.files.scenarios import shipped
 from mockgpt.files.schema import scenario_schema
 
 
@@ -31,6 +32,7 @@ def run(*arguments, stdin=None, env=None):
         (["serve", "--help"], "serve"),
         (["tokens", "-h"], "tokens"),
         (["schema", "-h"], "schema"),
+        (["scenarios", "-h"], "scenarios"),
     ],
 )
 def test_help_is_the_page_under_review(arguments, page, root):
@@ -43,6 +45,31 @@ def test_help_is_the_page_under_review(arguments, page, root):
         timeout=20,
     )
     assert done.stdout == (root / "tests/docs/help" / f"{page}.txt").read_text("utf-8")
+
+
+def test_shipped_scenarios_are_listed_with_what_they_are_about():
+    listed = run("scenarios")
+    assert listed.exit_code == 0
+    names = [line for line in listed.output.splitlines() if not line.startswith(" ")]
+    assert names == list(shipped())
+    assert "documentation\n    The examples of the service's own documentation, " in listed.output
+    assert max(map(len, listed.output.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_scenario_is_printed_to_begin_one_s_own_with(name, tmp_path):
+    printed = run("scenarios", name).output
+    assert printed == shipped()[name].read_text("utf-8")
+    (tmp_path / "mine.yaml").write_text(printed, "utf-8")
+    for other in shipped()[name].parent.glob("*.txt"):  # that a scenario takes texts from
+        (tmp_path / other.name).write_bytes(other.read_bytes())
+    assert run("check", str(tmp_path / "mine.yaml")).output == "1 file, 0 errors, 0 warnings\n"
+
+
+def test_a_scenario_that_is_not_shipped_is_told_with_those_that_are():
+    done = run("scenarios", "tuor")
+    assert done.exit_code == 2
+    assert done.output == f"Error: expected one of {', '.join(shipped())}; found 'tuor'\n"
 
 
 def test_version():

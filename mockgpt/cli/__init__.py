@@ -7,7 +7,7 @@ import click
 
 from mockgpt import __version__
 
-_NAMES = ("check", "explain", "run", "schema", "serve", "tokens")
+_NAMES = ("check", "explain", "run", "scenarios", "schema", "serve", "tokens")
 
 
 class _Commands(Mapping[str, click.Command]):

@@ -179,6 +179,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
         request = None if self.request is None else with_texts(self.request, _changed(by))
         sent = self.sent
         if sent is not None:
+            # An answer may repeat in pieces what the request has to hide.
             hides = (path, body, headers) != (self.path, self.body, self.headers)
             careful = hides or by.secrets != ()
             whole = by.replies or (careful and not _SCRAMBLING.isdisjoint(self.faults))
