@@ -7,8 +7,14 @@ from types import SimpleNamespace
 import pytest
 
 from mockgpt.core.plan import FOR_EVER
-from mockgpt.server import door
+from mockgpt.server import door, outbox
 from mockgpt.server.patience import Patience
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """Let answers wait for the end of their turn however slow the machine is."""
+    monkeypatch.setattr(outbox, "_WAIT", 60.0)
 
 
 class Transport(asyncio.Transport):
