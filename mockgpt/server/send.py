@@ -7,6 +7,7 @@ from typing import Literal
 
 from mockgpt.core.exchange import KEPT, Ending, Sent, Write
 from mockgpt.core.plan import Abort, Data, End, Events, Head, Pause, Plan, Step
+from mockgpt.server.client import secure
 from mockgpt.server.wire import LAST_CHUNK, Framing, Wire, cut, framing, head_bytes
 
 _JOINED = 2**16  # bytes, asyncio's high-water mark: so much is written at once, and the next waits
@@ -19,8 +20,7 @@ class Sender:
 
     Contiguous data goes out in one write, and nothing before the plan's first wait or its end: a
     plan that fails until then can still be answered by another, and of one that aborts with its
-    body not begun not even the head is sent. `at`, in seconds of the injected clock, gives the
-    Date header.
+    body not begun not even the head is sent. `at`, in seconds of the clock, gives the Date header.
     """
 
     __slots__ = (
@@ -131,8 +131,7 @@ class Sender:
     async def _timed(self, events: Events, waits: tuple[float, ...]) -> None:
         """Hold each event once its pause is over, and write what is held before the next pause.
 
-        What all have in common is not joined to what they say before they are written: it is held
-        once until the end.
+        What all have in common is held once, and joined to what each says only to be written.
         """
         begin, texts, end = events.before, events.texts, events.after
         assert len(texts) == len(waits), "each has its own"
@@ -291,7 +290,8 @@ class Sender:
             self._pending, self._size = [part], len(part)
             if (waiting := self._write(ends=ends and n + 1 == parts)) is not None:
                 await waiting
-            await asyncio.sleep(0)  # a TLS transport tells only in a later turn that it is lost
+            if secure(self._wire.transport):  # which tells only in a later turn that it is lost
+                await asyncio.sleep(0)
 
     def abort(self, how: Literal["reset", "close"]) -> None:
         """End the connection here, whatever is still to be sent."""

@@ -65,7 +65,9 @@ def wire_to(written):
     async def stays_until(_):  # only a coarse clock has it asked for a pause that is over
         return True
 
-    transport = SimpleNamespace(is_closing=lambda: False, write=written.append, close=lambda: None)
+    transport = SimpleNamespace(
+        is_closing=lambda: False, write=written.append, close=lambda: None, get_extra_info={}.get
+    )
     return SimpleNamespace(
         method="GET", http11=True, keep_alive=True, drained=lambda: None, time=time.monotonic,
         stays_until=stays_until, transport=transport, write=lambda data, **_: written.append(data),
@@ -302,6 +304,7 @@ async def test_a_large_body_is_not_written_on_behind_a_client_that_left(drained)
     written = []
     wire = wire_to(written)
     wire.drained = drained
+    wire.transport.get_extra_info = {"ssl_object": object()}.get
 
     def write(data, **_):
         written.append(data)
