@@ -1,13 +1,12 @@
 """One client's connection: aiohttp's, where it leaves a client without an answer, mended.
 
 aiohttp parses and queues; it does not tell a handler that waits for a body that the rest of the body
-turned out broken, loses what it parsed before bytes that are no HTTP, drops a client that half-closes,
-answers versions that it does not speak, and waits as long as a client likes.
+turned out broken, drops a client that half-closes, answers versions that it does not speak, and
+waits as long as a client likes.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -31,8 +30,6 @@ from mockgpt.server.patience import Patience
 
 Refuse = Callable[[web.BaseRequest, str, str], web.StreamResponse]  # catalogue's name, reason
 
-_HEAD_ENDS = b"\r\n\r\n"
-_CUTS = 1_000  # of what came at once: a body of empty lines is not to be parsed line by line
 _LINGER = 1.0  # seconds in which a client that was refused may notice
 
 
@@ -74,8 +71,6 @@ class Connection(RequestHandler):
         "_latest",
         "_patience",
         "_refuse",
-        "_tail",
-        "_unparsed",
         "_wire",
         "number",
     )
@@ -99,8 +94,6 @@ class Connection(RequestHandler):
         self._broken = ""  # why no more of a request will come, or be heard
         self._content: StreamReader | None = None  # of the request in hand
         self._latest: StreamReader = EMPTY_PAYLOAD  # of the request that was parsed last
-        self._unparsed: deque[bytes] = deque()  # pieces that wait until there is room in the queue
-        self._tail = b""  # what came last, where the end of a head may have begun
         self._wire: asyncio.Transport | None = None  # also while it is closing
         self._heard = loop.time()  # when something last came, or an answer ended
         self._head_since: float | None = None  # when the head began that is not whole yet
@@ -112,25 +105,8 @@ class Connection(RequestHandler):
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Parse piece by piece, as long as there is room; aiohttp goes on by sending no data.
-
-        Of what came in one piece with bytes that are no HTTP its parser gives back nothing.
-        """
-        self._heard = self._loop.time()
-        if data:
-            self._unparsed += _pieces(self._tail, data)
-            self._tail = (self._tail + data)[1 - len(_HEAD_ENDS) :]
-        else:
-            self._unparsed.appendleft(data)  # its parser may hold the rest of the piece before
-        while self._unparsed and not self._reading_paused:
-            if len(self._messages) >= self._max_msg_queue_size:
-                return
-            self._parse(self._unparsed.popleft())
-            if self._messages and isinstance(self._messages[-1][0], _ErrInfo):
-                self._unparsed.clear()
-
-    def _parse(self, data: bytes) -> None:
         """Parse; refuse other versions, and tell of a body that turned out broken."""
+        self._heard = self._loop.time()
         before, in_body = self._request_count, not self._latest.is_eof()
         try:
             super().data_received(data)
@@ -251,20 +227,6 @@ class Connection(RequestHandler):
 
 
 _VERSIONS = (HttpVersion10, HttpVersion11)
-
-
-def _pieces(before: bytes, data: bytes) -> Iterator[bytes]:
-    """Cut what came, behind so few bytes, where a head may end: no two heads end in one piece."""
-    joined, begin = before + data, len(before)
-    for _ in range(_CUTS):
-        found = joined.find(_HEAD_ENDS, max(0, begin + 1 - len(_HEAD_ENDS)))
-        if found < 0:
-            break
-        end = found + len(_HEAD_ENDS)
-        yield joined[begin:end]
-        begin = end
-    if begin < len(joined):
-        yield joined[begin:]
 
 
 def _refusal(message: RawRequestMessage) -> HttpProcessingError | None:
