@@ -264,8 +264,7 @@ def _line(exchange: "Exchange") -> str:
     if exchange.ignored:
         parts.append("ignored " + ", ".join(exchange.ignored)[:200])
     if exchange.error is not None:
-        next_step = f"; {exchange.advice}" if exchange.advice else ""
-        parts.append(f"{exchange.error}: {exchange.message}{next_step}")
+        parts.append(f"{exchange.error}: {exchange.advised}")
     line = "  ".join(parts)
     if not line.isprintable():
         line = "".join(c if c.isprintable() else "?" for c in line)

@@ -112,7 +112,7 @@ def _body(body: bytes, blot: Blot, change: Change, *, whole: bool) -> bytes:
         pass
     text = body.decode("utf-8", "replace")
     told = withheld(text) if whole else change(text)
-    plain = unescaped(told.encode()).decode()
+    plain = unescaped(told.encode()).decode()  # a secret may be escaped in what is no whole JSON
     if plain != told and (changed := change(plain)) != plain:
         told = changed
     return body if told == text else told.encode()

@@ -200,6 +200,11 @@ class Exchange(Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def advised(self) -> str:
+        """What the client was told, and the next step where one is known."""
+        return "; ".join(filter(None, (self.message, self.advice)))
+
+    @property
     def status(self) -> int | None:
         """The HTTP status that was sent."""
         return None if self.sent is None else self.sent.status

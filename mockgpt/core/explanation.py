@@ -113,9 +113,7 @@ def explain(
                 answered=True, verdict="the service answers by itself: no rule is tried"
             )
         status = next(step.status for step in outcome.plan if isinstance(step, Head))
-        next_step = f"; {exchange.advice}" if exchange.advice else ""
-        told = exchange.tell(exchange.message)
-        verdict = f"the service refuses it with {status}: {told}{next_step}"
+        verdict = f"the service refuses it with {status}: {exchange.tell(exchange.advised)}"
         return Explanation(answered=False, verdict=verdict)
     if exchange.error == "pattern_failed":
         return Explanation(answered=False, verdict=exchange.message)
