@@ -6,6 +6,8 @@ from textwrap import dedent
 
 import pytest
 
+from mockgpt import MockGPT
+
 ASK = """
 import json, os, urllib.error, urllib.request
 
@@ -27,13 +29,23 @@ def hello(text="Hello!", **more):
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def loaded(chat):
+    """Load all that a server needs: a run within this process takes back what it has loaded itself."""
+    with MockGPT() as mock:
+        chat(mock, "Hello!")
+
+
 @pytest.fixture
 def run(pytester, monkeypatch):
-    """Run a test file in a process of its own; return its result."""
+    """Run a test file as a project of its own; return its result.
+
+    Within this process where it can be, for pytest takes longer to load than such a test to run.
+    """
     for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE", "OPENAI_API_KEY", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
 
-    def run(source, *arguments, ini=""):
+    def run(source, *arguments, ini="", alone=False):
         pytester.makeini(
             "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
             f"addopts = --strict-markers -W error\n{ini}"
@@ -41,9 +53,11 @@ def run(pytester, monkeypatch):
         pytester.makepyfile(client=ASK, test_it=source)
         if not any(argument.startswith("-prandomly") for argument in arguments):
             arguments = ("-pno:randomly", *arguments)
-        # These take longer to load than such a test to run.
-        quick = ("-pno:schemathesis", "-pno:hypothesispytest")
-        return pytester.runpytest_subprocess(*quick, *arguments, timeout=60)
+        arguments = ("-pno:schemathesis", "-pno:hypothesispytest", *arguments)  # load for seconds
+        if alone or any(argument.startswith("-n") for argument in arguments):
+            return pytester.runpytest_subprocess(*arguments, timeout=60)
+        pytester.syspathinsert()
+        return pytester.runpytest_inprocess(*arguments)
 
     return run
 
@@ -215,6 +229,7 @@ def test_a_run_that_does_not_use_it_loads_nothing(run):
         """,
         "-p",
         "no:aiohttp",
+        alone=True,
     )
     result.assert_outcomes(passed=1)
 

@@ -1,4 +1,4 @@
-"""The scenario language as its types have it: what the pages and the tour are compared with."""
+"""What the tests of the pages share: the language as its types have it, and pytest as users have it."""
 
 import msgspec
 import pytest
@@ -17,6 +17,16 @@ def within(kind):
         for one in value if isinstance(value, tuple) else (value,):
             if isinstance(one, Type):
                 yield from within(one)
+
+
+@pytest.fixture(scope="session")
+def as_users():
+    """Return the arguments by which pytest runs here as it does in a user's project.
+
+    Without plugins that take seconds to load, and with a setting that pytest-asyncio asks for.
+    """
+    loop = "asyncio_default_fixture_loop_scope=function"
+    return ("-p", "no:schemathesis", "-p", "no:hypothesispytest", "-o", loop)
 
 
 @pytest.fixture(scope="session")

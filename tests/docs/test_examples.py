@@ -5,14 +5,13 @@ import re
 from mockgpt.core.codes import CODES
 
 
-def test_the_chat_client_s_tests_pass(root, pytester, monkeypatch):
+def test_the_chat_client_s_tests_pass(root, pytester, monkeypatch, as_users):
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     folder = root / "examples" / "chat-client"
     for file in folder.iterdir():
         if file.is_file():
             (pytester.path / file.name).write_bytes(file.read_bytes())
-    loop = "asyncio_default_fixture_loop_scope=function"  # of pytest-asyncio, which they do without
-    result = pytester.runpytest_subprocess("--strict-markers", "-o", loop, timeout=100)
+    result = pytester.runpytest_subprocess(*as_users, "--strict-markers", timeout=100)
     result.assert_outcomes(passed=28)
 
 

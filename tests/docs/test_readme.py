@@ -72,13 +72,11 @@ def test_curl_gets_the_answer_that_is_shown(blocks):
     assert done.stdout == marked_answer(blocks)
 
 
-def test_the_tests_pass(blocks, pytester, monkeypatch):
+def test_the_tests_pass(blocks, pytester, monkeypatch, as_users):
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     tests = marked(blocks, "pytest")
     pytester.makepyfile(**{f"test_{number}": text for number, text in enumerate(tests)})
-    result = pytester.runpytest_subprocess(
-        "--strict-markers", "-o", "asyncio_default_fixture_loop_scope=function", timeout=60
-    )
+    result = pytester.runpytest_subprocess(*as_users, "--strict-markers", timeout=60)
     result.assert_outcomes(passed=len(tests))
 
 

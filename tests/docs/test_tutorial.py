@@ -21,7 +21,7 @@ def pattern(shown):
     return re.escape(shown).replace("…", ".*")
 
 
-def test_it_goes_as_it_is_written(blocks, tmp_path):
+def test_it_goes_as_it_is_written(blocks, tmp_path, as_users):
     outer = ("PYTEST_", "OPENAI_", "MOCKGPT_", "GITHUB_")  # of the run that this test is part of
     plain = {name: value for name, value in os.environ.items() if not name.startswith(outer)}
     for marker, _, text in blocks:
@@ -37,7 +37,7 @@ def test_it_goes_as_it_is_written(blocks, tmp_path):
             module = program.removeprefix(".venv/bin/")
             command = [sys.executable, "-m", module, *arguments]
             if module == "pytest":
-                command += ["-o", "asyncio_default_fixture_loop_scope=function"]
+                command += as_users
             done = subprocess.run(
                 command, cwd=tmp_path, env={**plain, "COLUMNS": "80"}, capture_output=True, text=True,
                 timeout=60, check=False,
