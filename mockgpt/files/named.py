@@ -1,12 +1,15 @@
 """What is named by users: files that are read, and what is shipped; what else they may have meant."""
 
 from collections.abc import Collection
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 from mockgpt.core.entry import did_you_mean
 from mockgpt.files.documents import Complaint, ScenarioError
 
 _LARGEST = 16 * 2**20  # bytes
+_LOOKED_AT = 1_000  # files of a folder
 
 
 def read_file(name: str, kind: str) -> str:
@@ -19,11 +22,21 @@ def read_file(name: str, kind: str) -> str:
             raise ScenarioError(Complaint(message, name))
         return data.decode().replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
-        message = f"expected {kind}, found none ({error.strerror})"
+        message = f"expected {kind}, found none ({error.strerror}){_beside(Path(name))}"
         raise ScenarioError(Complaint(message, name)) from error
     except UnicodeDecodeError as error:
         message = f"expected {kind} in UTF-8, found {error}"
         raise ScenarioError(Complaint(message, name)) from error
+
+
+def _beside(path: Path) -> str:
+    """Return the end of a message about a file that is not there: one like it in its folder, if any."""
+    try:
+        found = list(islice(path.parent.glob(f"*{path.suffix}"), _LOOKED_AT))
+    except (OSError, ValueError, NotImplementedError):  # of a folder or a suffix that cannot be
+        return ""
+    near = get_close_matches(path.stem, sorted(one.stem for one in found if one.is_file()), 1)
+    return f"; did you mean '{path.with_name(near[0] + path.suffix)}'?" if near else ""
 
 
 def unknown_name(name: str, kind: str, known: Collection[str]) -> ScenarioError:

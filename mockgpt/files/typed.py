@@ -26,6 +26,12 @@ _FITTING: dict[type, tuple[type, ...]] = {
     dict: (types.StructType, types.DictType),
 }
 _UNQUOTED = {"true|false": True, "-?[0-9]+": 1, r"-?[0-9]+\.[0-9]+": 1.0}  # by their looks
+# What keys are called elsewhere: in the other part of the language, in a body, in other mocks.
+_OTHER_NAMES = {
+    "when": "expect", "expect": "when", "match": "when", "if": "when",
+    "content": "say", "text": "say", "message": "say", "delay": "pace",
+    "replies": "reply", "response": "reply", "responses": "reply", "steps": "script",
+}  # fmt: skip
 _NAMES = {
     types.BoolType: "true or false",
     types.NoneType: "null",
@@ -137,7 +143,7 @@ def _struct_violations(
         if key in fields:
             yield from violations(value, fields[key].type, (*place, key))
         elif key not in known:
-            yield Violation((*place, key), partial(_unknown_key, key, known), of_key=True)
+            yield Violation((*place, key), partial(_unknown_key, key, known, fields), of_key=True)
     for name, field in fields.items():
         if field.required and name not in data and not _is_misspelt(name, unknown, known):
             yield Violation(place, partial(str, f"expected the key '{name}', found none"))
@@ -145,9 +151,12 @@ def _struct_violations(
 
 def _is_misspelt(name: str, unknown: list[str], known: frozenset[str]) -> bool:
     """Tell whether a key stands there, but for a letter or two; a mapping of hundreds has none."""
-    return any(
-        len(key) <= _SHOWN and _means(key, name, known)  # so that no long ones are remembered
-        for key in unknown[:_LOOKED_AT]
+    return (
+        any(_OTHER_NAMES.get(key) == name for key in unknown)
+        or any(
+            len(key) <= _SHOWN and _means(key, name, known)  # so that no long ones are remembered
+            for key in unknown[:_LOOKED_AT]
+        )
     )
 
 
@@ -156,9 +165,24 @@ def _means(key: str, name: str, known: frozenset[str]) -> bool:
     return bool(did_you_mean(key, [name])) and f"'{name}'" in did_you_mean(key, known)
 
 
-def _unknown_key(key: str, known: Collection[str]) -> str:
-    hint = did_you_mean(key, known) or f"; known are {', '.join(sorted(known))}"
+def _unknown_key(key: str, known: Collection[str], fields: dict[str, Any]) -> str:
+    listed = f"; known are {', '.join(sorted(known))}"
+    hint = _elsewhere(key, fields) or did_you_mean(key, known) or listed
     return f"expected a known key, found '{key}'{hint}"
+
+
+def _elsewhere(key: str, fields: dict[str, Any]) -> str:
+    """Return the end of a message about a key that is another one's name, or one level too high."""
+    if _OTHER_NAMES.get(key) in fields:
+        return f"; did you mean '{_OTHER_NAMES[key]}'?"
+    into = [f"'{name}'" for name, field in fields.items() if key in _keys(field.type)]
+    return f"; it belongs in {' or '.join(into)}" if into else ""
+
+
+def _keys(info: types.Type) -> frozenset[str]:
+    """Return the keys of a mapping, if a type may be one."""
+    structs = [member for member, _ in _members(info) if isinstance(member, types.StructType)]
+    return frozenset(field.encode_name for struct in structs for field in struct.fields)
 
 
 def _unknown_kind(tag: Any, kinds: Collection[str]) -> str:
@@ -236,11 +260,17 @@ def _either(words: list[str]) -> str:
 
 
 def _hint(data: Any, members: list[types.Type]) -> str:
-    """Return the next step: a name that is close, or quotes, which decide types in YAML."""
+    """Return the next step: a name that is close, a list, or quotes, which decide types in YAML."""
+    lists: list[Any] = [member for member in members if isinstance(member, _LISTS)]
+    if any(_may_be(data, item) for one in lists for item, _ in _members(one.item_type)):
+        return "; put it in a list"
     if isinstance(data, str):
         unquoted = [value for like, value in _UNQUOTED.items() if re.fullmatch(like, data)]
         if any(_may_be(value, member) for value in unquoted for member in members):
             return "; leave out the quotes"
+        kinds = {one.tag: one for one in members if isinstance(one, types.StructType) and one.tag}
+        if data in kinds:
+            return f"; write {{{kinds[data].tag_field}: {data}}}"
         literals = [member for member in members if isinstance(member, types.LiteralType)]
         return did_you_mean(data, [value for one in literals for value in map(str, one.values)])
     plain = any(isinstance(member, types.StrType) and not member.pattern for member in members)

@@ -327,6 +327,33 @@ def test_an_unknown_name_may_mean_a_near_one_or_a_file(name, meant, service, tmp
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("scenaro.yaml", "scenario.yaml"),
+        ("tests/scenarios.yaml", "tests/scenario.yaml"),
+        ("scenaro.yml", None),
+        ("a.yaml", None),  # nothing is near what is short
+        ("none/scenario.yaml", None),
+        ("[.y**", None),
+    ],
+)
+def test_a_file_that_is_not_there_may_be_one_beside_it(name, meant, service, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for file in (
+        "scenario.yaml",
+        "b.yaml",
+        "tests/scenario.yaml",
+        "scenarox.yaml/in-a-folder.yaml",
+    ):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    with pytest.raises(ScenarioError) as caught:
+        load_scenarios([name], service)
+    why = f"{name}: expected a scenario file, found none (No such file or directory)"
+    assert str(caught.value) == why + (f"; did you mean '{meant}'?" if meant else "")
+
+
 def test_aliases_of_aliases_have_an_end(service, tmp_path):
     ten = ", ".join(["*{0}"] * 10)
     lines = [f"{name}: &{name} [{ten.format(below)}]" for below, name in pairwise("abcdefgh")]
