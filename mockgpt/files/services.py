@@ -1,11 +1,14 @@
-"""The imitated service, from its file; what its types cannot refuse is refused here."""
+"""The imitated service, from its file; what its types cannot refuse is refused here.
+
+A file that `extends` a shipped service says only what is other or further in it.
+"""
 
 import re
 import string
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from msgspec.structs import replace
 
@@ -14,8 +17,11 @@ from mockgpt.core.entry import Place, did_you_mean
 from mockgpt.core.errors import ANSWERED, PLACEHOLDERS, presets
 from mockgpt.core.patterns import regex_problems
 from mockgpt.core.service import Dialect, Endpoint, Rule, Service
-from mockgpt.files.documents import convert, read
+from mockgpt.files.documents import Document, convert, read
 from mockgpt.files.named import read_file, unknown_name
+from mockgpt.files.typed import shown
+
+_SHIPPED = Path(__file__).parents[1] / "services"
 
 
 def load_service(name: str) -> Service:
@@ -24,23 +30,51 @@ def load_service(name: str) -> Service:
     Raises ScenarioError.
     """
     if re.search(r"[./\\]", name):
-        return _loaded(read_file(name, "a service file"), name)
+        return _loaded(_extended(read(read_file(name, "a service file"), name)))
     return _shipped(name)
 
 
 @lru_cache(maxsize=8)
 def _shipped(name: str) -> Service:
     """Load a shipped service once: what is in the package does not change while a process runs."""
-    folder = Path(__file__).parents[1] / "services"
-    known = sorted(path.stem for path in folder.iterdir())
+    known = _known()
     if name not in known:
         raise unknown_name(name, "a service's name", known)
-    return _loaded((folder / f"{name}.yaml").read_text("utf-8"), f"mockgpt/services/{name}.yaml")
+    return _loaded(_document(known[name]))
 
 
-def _loaded(text: str, file: str) -> Service:
-    """Read a service, and fill in what it need not say twice."""
-    document = read(text, file)
+def _known() -> dict[str, Path]:
+    """Return where the shipped services are, by their names."""
+    return {path.stem: path for path in sorted(_SHIPPED.iterdir())}
+
+
+def _document(path: Path) -> Document:
+    return read(path.read_text("utf-8"), f"mockgpt/services/{path.name}")
+
+
+def _extended(document: Document) -> Document:
+    """Return a file with what it leaves to the shipped service that it extends."""
+    match document.data:
+        case {"extends": name, **own}:
+            known = _known()
+            if not isinstance(name, str) or name not in known:
+                wanted = f"expected a shipped service ({', '.join(known)}), found {shown(name)}"
+                document.complain(("extends",), wanted)
+                document.check()
+            return replace(document, data=_merged(_document(known[name]).data, own))
+        case _:
+            return document
+
+
+def _merged(base: Any, own: Any) -> Any:
+    """Return a value with what another one says instead of it or, in mappings, besides."""
+    if not (isinstance(base, dict) and isinstance(own, dict)):
+        return own
+    return base | {key: _merged(base.get(key), value) for key, value in own.items()}
+
+
+def _loaded(document: Document) -> Service:
+    """Convert a service, and fill in what it need not say twice."""
     service = convert(document, Service)
     for place, message in _problems(service):
         document.complain(place, message)

@@ -6,6 +6,7 @@ import openai
 import pytest
 import yaml
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from mockgpt import MockGPT
 from mockgpt.core.conditions import TextMatch, When
@@ -524,6 +525,46 @@ def test_another_service_needs_no_code(root, tmp_path):
         assert len(vector) == 8
         with pytest.raises(openai.NotFoundError):
             client.embeddings.create(model="text-embedding-ada-002", input="a")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("extends: pgtp", ":1:10: extends: expected a shipped service (pgpt), found 'pgtp'"),
+        ("extends: [pgpt]", ":1:10: extends: expected a shipped service (pgpt), found a list"),
+        (
+            "extends: pgpt\nmodels: {gpt-4: {window: many}}",
+            ":2:26: models.gpt-4.window: expected an integer, found 'many'",
+        ),
+        (
+            "extends: pgpt\nmodels: {new: {kind: chat}}",
+            ":2:15: models.new: expected the key 'answers_as', found none",
+        ),
+        ("extends: pgpt\nmodel: {}", ":2:1: model: expected a known key, found 'model'; did you"),
+        ("extends: pgpt\nmodels: 3", ":2:9: models: expected a mapping, found 3"),
+    ],
+)
+def test_a_service_that_extends_another_is_judged_as_a_whole(text, message, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ScenarioError) as caught:
+        load_service(str(path))
+    assert str(caught.value).startswith(f"{path}{message}")
+
+
+def test_a_service_that_extends_another_says_what_is_other_or_further(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "extends: pgpt\nname: mine\nroutes: [/v9]\nmodels: {gpt-4: {window: 5}}\n"
+        "endpoints: {chat: {parameters: {top_p: {type: number}}}}\n",
+        "utf-8",
+    )
+    mine, pgpt = load_service(str(path)), load_service("pgpt")
+    assert (mine.name, mine.title, mine.routes) == ("mine", pgpt.title, ("/v9",))
+    assert mine.models == pgpt.models | {"gpt-4": replace(pgpt.models["gpt-4"], window=5)}
+    chat = mine.endpoints["chat"].parameters
+    assert [*chat] == [*pgpt.endpoints["chat"].parameters, "top_p"]
+    assert load_service("pgpt").models["gpt-4"].window == 8192
 
 
 def test_every_preset_answers_in_every_dialect():

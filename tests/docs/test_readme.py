@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import get_args
 
+import openai
 import pytest
 import yaml
 
@@ -41,7 +42,7 @@ def marked(blocks, marker):
 
 def test_every_block_is_run_or_shown_beside_one_that_is(blocks):
     known = {"run command", "test command", "curl", "pytest", "scenario", "retries", "python"}
-    known |= {"run", "intercept", "workflow"}
+    known |= {"run", "intercept", "workflow", "service"}
     assert {marker for marker, _, _ in blocks} - {""} == known
     assert [text for marker, _, text in blocks if not marker] == [
         marked_answer(blocks),
@@ -88,6 +89,17 @@ def test_the_python_prints_what_its_comments_say(blocks, tmp_path):
         )  # fmt: skip
         said = re.findall(r"print\(.*\)  # (.*)", code)
         assert done.stdout.splitlines() == [line.strip('"') for line in said]
+
+
+def test_the_service_has_the_model_that_it_adds(blocks, tmp_path):
+    (text,) = marked(blocks, "service")
+    (tmp_path / "gateway.yaml").write_text(text, "utf-8")
+    with MockGPT(service=str(tmp_path / "gateway.yaml")) as mock:
+        client = openai.OpenAI(base_url=mock.base_url, api_key="k")
+        question = [{"role": "user", "content": "Hello!"}]
+        for asked, answers in (("gpt-4o-mini", "gpt-4o-mini-2024-07-18"), ("gpt-4", "gpt-4")):
+            answer = client.chat.completions.create(model=asked, messages=question)
+            assert answer.model == answers
 
 
 def test_the_scenario_answers_as_it_reads(blocks, tmp_path):
