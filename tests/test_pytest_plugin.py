@@ -1,12 +1,12 @@
 """The plugin in test runs of its own, as users have them."""
 
 import json
+import os
 import re
 from textwrap import dedent
 
 import pytest
-
-from mockgpt import MockGPT
+from warm import UNUSED, Warm
 
 ASK = """
 import json, os, urllib.error, urllib.request
@@ -29,23 +29,24 @@ def hello(text="Hello!", **more):
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def loaded(chat):
-    """Load all that a server needs: a run within this process takes back what it has loaded itself."""
-    with MockGPT() as mock:
-        chat(mock, "Hello!")
+@pytest.fixture(scope="module")
+def warm():
+    """Return a process that forks for each run, where one can."""
+    if not hasattr(os, "fork"):
+        yield None
+        return
+    process = Warm()
+    yield process
+    process.close()
 
 
 @pytest.fixture
-def run(pytester, monkeypatch):
-    """Run a test file as a project of its own; return its result.
-
-    Within this process where it can be, for pytest takes longer to load than such a test to run.
-    """
+def run(pytester, monkeypatch, warm):
+    """Run a test file in a process of its own; return its result. `cold`: one that loads all itself."""
     for name in ("OPENAI_BASE_URL", "OPENAI_API_BASE", "OPENAI_API_KEY", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
 
-    def run(source, *arguments, ini="", alone=False):
+    def run(source, *arguments, ini="", cold=False):
         pytester.makeini(
             "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
             f"addopts = --strict-markers -W error\n{ini}"
@@ -53,11 +54,10 @@ def run(pytester, monkeypatch):
         pytester.makepyfile(client=ASK, test_it=source)
         if not any(argument.startswith("-prandomly") for argument in arguments):
             arguments = ("-pno:randomly", *arguments)
-        arguments = ("-pno:schemathesis", "-pno:hypothesispytest", *arguments)  # load for seconds
-        if alone or any(argument.startswith("-n") for argument in arguments):
+        arguments = (*UNUSED, *arguments)
+        if cold or warm is None:
             return pytester.runpytest_subprocess(*arguments, timeout=60)
-        pytester.syspathinsert()
-        return pytester.runpytest_inprocess(*arguments)
+        return warm.run(pytester.path, *arguments)
 
     return run
 
@@ -229,7 +229,7 @@ def test_a_run_that_does_not_use_it_loads_nothing(run):
         """,
         "-p",
         "no:aiohttp",
-        alone=True,
+        cold=True,
     )
     result.assert_outcomes(passed=1)
 

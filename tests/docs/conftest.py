@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from msgspec.inspect import LiteralType, StructType, Type
+from warm import UNUSED
 
 from mockgpt.core.scenario import Scenario
 
@@ -23,10 +24,9 @@ def within(kind):
 def as_users():
     """Return the arguments by which pytest runs here as it does in a user's project.
 
-    Without plugins that take seconds to load, and with a setting that pytest-asyncio asks for.
+    Without plugins of ours, and with a setting that pytest-asyncio asks for.
     """
-    loop = "asyncio_default_fixture_loop_scope=function"
-    return ("-p", "no:schemathesis", "-p", "no:hypothesispytest", "-o", loop)
+    return (*UNUSED, "-o", "asyncio_default_fixture_loop_scope=function")
 
 
 @pytest.fixture(scope="session")
