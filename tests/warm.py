@@ -17,10 +17,12 @@ import pytest
 UNUSED = ("-pno:schemathesis", "-pno:hypothesispytest")
 _SECONDS = 60  # of a run
 _TEST = """
-import os, urllib.request
+import urllib.request
 
 def test_it(mockgpt):
-    urllib.request.urlopen(os.environ["OPENAI_BASE_URL"].removesuffix("/v1") + "/_mockgpt/health").close()
+    url, body = mockgpt.base_url + "/chat/completions", b'{"messages": [{"role": "user", "content": "Hello!"}]}'
+    headers = {"content-type": "application/json", "api-key": "k"}
+    urllib.request.urlopen(urllib.request.Request(url, body, headers)).close()
 """
 
 
