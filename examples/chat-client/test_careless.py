@@ -42,7 +42,7 @@ MISTAKES = {
     "cut_unnoticed": (lambda mock: fine(mock).fault("disconnect", after=3, how="close"), set()),
     "connection_not_reused": (fine, set()),
     "unsupported_parameter": (fine, set()),
-    "drifting_retry": (lambda mock: mock.on().error("overloaded").then("At last"), {"gave_up"}),
+    "drifting_retry": (lambda mock: mock.on().error("overloaded").then("At last"), set()),
     "secret_in_prompt": (fine, set()),
     "never_asked": (fine, set()),
 }

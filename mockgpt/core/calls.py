@@ -6,11 +6,12 @@ replies advance with calls, so a retry never takes the next one.
 
 import math
 from collections import OrderedDict
+from collections.abc import Callable
 
 from msgspec import Struct
 
 from mockgpt.core.draws import draw
-from mockgpt.core.exchange import Sent, retryable
+from mockgpt.core.exchange import Sent, may_wait
 from mockgpt.core.requests import Request
 
 _REMEMBERED = 65_536  # distinct requests whose repetitions are told apart
@@ -42,6 +43,7 @@ class _Call(Struct, eq=False):
     wanted: Wanted | None = None  # until an attempt fails, and then
     digest: bytes = b""  # in short, since many may wait
     failed_at: float | None = None  # when its last attempt ended in a way that clients try again
+    until: float = -math.inf  # then it is too late to try again
 
 
 class Repetitions:
@@ -71,14 +73,21 @@ class Calls:
         )  # parallel ones ask for the same
 
     def further(
-        self, body: bytes, retry_count: int, at: float, wanted: Wanted | None = None
+        self,
+        body: bytes,
+        retry_count: int,
+        at: float,
+        wanted: Wanted | None = None,
+        fits: Callable[[str], bool] = lambda _: True,
     ) -> Attempt | None:
         """Return the next attempt of an open call that a request continues, if it does.
 
         `body` identifies what was asked. A client that counts its retries says so; for others an
-        equal body within the window of a failed attempt is one (design, "Calls and attempts"). Of
+        equal body within the window of a failed attempt is one (design, "Calls and attempts"), which
+        begins when the server said that one may try again. Of
         several calls it is the one with as many attempts as counted, then the one that failed first.
-        A counted retry with another body continues a call by what is `wanted`.
+        A counted retry with another body continues a call by what is `wanted`. Calls of rules that its
+        caller does not fit are not continued.
         """
         waiting = self._open.get(body)
         if waiting is None and retry_count > 0 and wanted is not None:
@@ -88,15 +97,14 @@ class Calls:
         calls = [
             call
             for call in waiting
-            if retry_count > 0
-            or (call.failed_at is not None and at - call.failed_at < self._window)
+            if (retry_count > 0 or at < call.until) and fits(call.latest.rule)
         ]
         if not calls:
             return None
         call = min(calls, key=lambda one: _distance(one, retry_count))
         latest = call.latest
         call.latest = Attempt(latest.rule, latest.call, latest.attempt + 1)
-        call.failed_at = None
+        call.failed_at, call.until = None, -math.inf
         return call.latest
 
     def _moved(
@@ -112,10 +120,7 @@ class Calls:
             (before, call)
             for before, calls in self._open.items()
             for call in calls
-            if call.digest == digest
-            and call.latest.attempt == retry_count
-            and call.failed_at is not None
-            and at - call.failed_at < self._window
+            if call.digest == digest and call.latest.attempt == retry_count and at < call.until
         ]
         if len(found) != 1:
             return None
@@ -149,15 +154,17 @@ class Calls:
             self._open.popitem(last=False)
         return attempt
 
-    def ended(self, body: bytes, attempt: Attempt, sent: Sent | None, at: float) -> None:
-        """Note how an attempt ended: a call that has its answer is over."""
+    def ended(
+        self, body: bytes, attempt: Attempt, sent: Sent | None, at: float, *, failed: bool
+    ) -> None:
+        """Note how an attempt ended: a call that has its answer is over, one that `failed` is not."""
         for call in self._open.get(body, []):
             if call.latest == attempt:
                 break
         else:
             return
-        if sent is None or sent.ending != "complete" or retryable(sent.status):
-            call.failed_at = at
+        if failed:
+            call.failed_at, call.until = at, at + self._window + may_wait(sent)
             if call.wanted is not None:
                 call.digest, call.wanted = call.wanted.digest(), None
             return

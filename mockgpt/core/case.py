@@ -60,7 +60,8 @@ class Case(Struct, eq=False):
 
     `key` is that of its draws. `attempt` is of its call, which `calls` counted: those of the
     scenario that was played then, whatever is by the time it ends. `by` is who answers it, and
-    `hidden` is of an API key, and not to be recorded. `before` is what had been decided of one that
+    `hidden` is of an API key, and not to be recorded. It is `spoilt` if faults left no answer of one
+    whose next attempt gets another. `before` is what had been decided of one that
     mockgpt failed on: its attempt and its place among a key's requests end with this.
     """
 
@@ -79,6 +80,7 @@ class Case(Struct, eq=False):
     advice: str = ""
     hidden: str = ""
     faults: tuple[str, ...] = ()
+    spoilt: bool = False
     usage: Usage | None = None
     bug: Exception | None = None
     before: "Case | None" = None
@@ -118,6 +120,15 @@ class Case(Struct, eq=False):
             advice=self.advice,
             bug=self.bug,
         )
+
+    def end(self, exchange: Exchange) -> None:
+        """Note in its call how its attempt ended; give back its place among its key's requests."""
+        if self.attempt is not None:
+            assert self.calls is not None, "they counted the attempt"
+            content, failed = self.known.record.content, exchange.failed or self.spoilt
+            self.calls.ended(content, self.attempt, exchange.sent, exchange.ended, failed=failed)
+        if self.granted is not None:
+            self.granted.release(0 if exchange.usage is None else exchange.usage.total_tokens)
 
 
 Know = Callable[[Incoming, Caller, Settings], Known]

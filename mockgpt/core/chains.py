@@ -4,11 +4,12 @@ Unlike `calls.py`, which decides while it answers, this reads what was answered:
 refusals, too, have calls.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
 from msgspec import Struct
 
-from mockgpt.core.exchange import Exchange
+from mockgpt.core.exchange import Exchange, may_wait
 from mockgpt.core.requests import Request
 
 
@@ -41,23 +42,53 @@ class Call(Struct, frozen=True):
 
 def calls_of(exchanges: Iterable[Exchange], window: float) -> tuple[Call, ...]:
     """Return the calls of one session. `window` is the retry window, in seconds."""
-    found: list[list[Exchange]] = []
-    open_: dict[tuple[bytes, str], list[Exchange]] = {}
+    equal: dict[tuple[bytes, str], list[Exchange]] = {}
+    begun: dict[tuple[str, str | None, int], tuple[bytes, str]] = {}
     for exchange in exchanges:
-        if exchange.method != "POST" or not exchange.content:
-            continue
-        same = (exchange.content, exchange.key)
-        chain = open_.get(same)
-        if chain is not None and exchange.elapsed - chain[-1].ended < window:
-            chain.append(exchange)
+        if exchange.method == "POST" and exchange.content:
+            same, counted = (
+                (exchange.content, exchange.key),
+                (exchange.chosen, exchange.rule, exchange.call),
+            )
+            if exchange.attempt == 1:
+                begun[counted] = same
+            elif exchange.attempt > 1:  # with other parameters, perhaps, or by another key
+                same = begun.get(counted, same)
+            equal.setdefault(same, []).append(exchange)
+    chains = [chain for same in equal.values() for chain in _chains(same, window)]
+    chains.sort(key=lambda chain: chain[0].number)
+    return tuple(Call(tuple(chain)) for chain in chains)
+
+
+def _chains(equal: list[Exchange], window: float) -> list[list[Exchange]]:
+    """Return the calls among equal requests, each the attempts of one.
+
+    Where the client counts its retries, one that it does not count is a call beside another whose
+    retry is still to come.
+    """
+    found: list[list[Exchange]] = []
+    waiting: list[list[Exchange]] = []  # for a further attempt
+    to_come = Counter(exchange.retries for exchange in equal)
+    for exchange in equal:
+        to_come[exchange.retries] -= 1
+        waiting = [chain for chain in waiting if follows(chain[-1], exchange, window)]
+        near = [
+            chain for chain in waiting if exchange.retries or not to_come[chain[-1].retries + 1]
+        ]
+        chain = min(near, key=lambda one: one[-1].retries + 1 != exchange.retries, default=[])
+        if chain:
+            waiting.remove(chain)
         else:
-            chain = [exchange]
             found.append(chain)
+        chain.append(exchange)
         if exchange.failed or refused(exchange):
-            open_[same] = chain
-        else:
-            open_.pop(same, None)
-    return tuple(Call(tuple(chain)) for chain in found)
+            waiting.append(chain)
+    return found
+
+
+def follows(before: Exchange, after: Exchange, window: float) -> bool:
+    """Tell whether a request came soon enough after a failure to be its retry."""
+    return after.elapsed - before.ended < window + may_wait(before.sent)
 
 
 def refused(exchange: Exchange) -> bool:

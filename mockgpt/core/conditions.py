@@ -124,6 +124,14 @@ class When(
         return tuple((key, value) for key, value in pairs if value is not UNSET)
 
     @cached_property
+    def of_caller(self) -> bool:
+        """Whether anything is asked of the headers or the API key."""
+        inner = [one for some in (self.any_, self.all_) if some is not UNSET for one in some]
+        inner += [] if self.not_ is UNSET else [self.not_]
+        asked = self.headers or self.api_key is not UNSET
+        return bool(asked) or any(one.of_caller for one in inner)
+
+    @cached_property
     def capture_names(self) -> frozenset[str]:
         """The names that the conditions may capture, whichever of their alternatives hold."""
         return frozenset[str]().union(*(names for _, names in _named(self)))

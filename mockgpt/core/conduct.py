@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from mockgpt.core.chains import calls_of, refused
+from mockgpt.core.chains import calls_of, follows, refused
 from mockgpt.core.codes import MISSES
 from mockgpt.core.exchange import Exchange
 from mockgpt.core.redaction import SECRETS
@@ -34,10 +34,19 @@ class Shown(Struct, frozen=True):
 
 def conduct(exchanges: Sequence[Exchange], window: float) -> Iterator[Shown]:
     """Yield what the exchanges of one session show. `window` is the retry window in seconds."""
+    answered = {one.content: one for one in exchanges if not one.failed}
+    drifts = [*_drift(exchanges, window)]
+    drifted = {shown.exchanges[0].number for shown in drifts}
     for call in calls_of(exchanges, window):
         yield from _retries(call.attempts)
-        yield from _end(call.attempts)
-    yield from _drift(exchanges, window)
+        last = call.attempts[-1]
+        other = answered.get(last.content)  # by another key, perhaps
+        settled = (
+            other is not None and last.elapsed <= other.elapsed and follows(last, other, window)
+        )
+        if last.failed and not settled and last.number not in drifted:
+            yield from _end(call.attempts)
+    yield from drifts
     yield from _connections(exchanges)
     for exchange in exchanges:
         yield from _sat_through(exchange)
@@ -99,7 +108,10 @@ def _storm(chain: Sequence[Exchange]) -> Iterator[Shown]:
 
 def _end(chain: Sequence[Exchange]) -> Iterator[Shown]:
     last = chain[-1]
-    if not last.failed or (last.sent is not None and last.sent.ending == "client_left"):
+    left = (
+        "disconnect" not in last.faults if last.sent is None else last.sent.ending == "client_left"
+    )
+    if left:
         return
     if last.error == "insufficient_quota":  # a 429 that no waiting mends
         return
@@ -117,13 +129,14 @@ def _end(chain: Sequence[Exchange]) -> Iterator[Shown]:
 
 
 def _drift(exchanges: Sequence[Exchange], window: float) -> Iterator[Shown]:
+    latest = {exchange.content: exchange for exchange in exchanges}
     for before, after in pairwise(exchanges):
         if (
             not before.failed
-            or before.content == after.content
+            or latest[before.content] is not before  # it was asked again as it was
             or before.request is None
             or type(before.request) is not type(after.request)
-            or after.elapsed - before.ended >= window
+            or not follows(before, after, window)
         ):
             continue
         changed = _changed(before, after)
@@ -165,7 +178,9 @@ def _connections(exchanges: Sequence[Exchange]) -> Iterator[Shown]:
 
 def _sat_through(exchange: Exchange) -> Iterator[Shown]:
     sent = exchange.sent
-    if sent is not None and sent.ending != "client_left" and sent.silence >= _STALL:
+    if "stall" not in exchange.faults or sent is None:  # a slow model is none
+        return
+    if sent.ending != "client_left" and sent.silence >= _STALL:
         message = (
             f"waited through {sent.silence:.1f} s of silence; set a read time-out, since a server "
             "that stalls may never go on"

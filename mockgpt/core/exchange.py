@@ -29,6 +29,21 @@ def retryable(status: int) -> bool:
     return status in RETRYABLE or status >= 500  # noqa: PLR2004
 
 
+def fails(sent: "Sent | None", faults: tuple[str, ...]) -> bool:
+    """Tell whether an attempt ended in a way that clients should try again after."""
+    if sent is None or sent.ending != "complete" or ("error_event" in faults and sent.events):
+        return True
+    if sent.status < 400:  # noqa: PLR2004
+        return False
+    told = dict(sent.told).get("x-should-retry")  # official clients believe it
+    return told == "true" or (told != "false" and retryable(sent.status))
+
+
+def may_wait(sent: "Sent | None") -> float:
+    """Return how many seconds a client was asked to wait before it tries again; 0: it was not."""
+    return 0.0 if sent is None else sent.retry_after or 0.0
+
+
 class Incoming(Struct, frozen=True, kw_only=True):
     """One HTTP request, with lower-case header names.
 
@@ -217,8 +232,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     @property
     def failed(self) -> bool:
         """Whether it ended in a way that clients should try again after."""
-        sent = self.sent
-        return sent is None or sent.ending != "complete" or retryable(sent.status)
+        return fails(self.sent, self.faults)
 
     @property
     def why(self) -> str:

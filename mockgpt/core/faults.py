@@ -13,6 +13,11 @@ from mockgpt.core.entry import Entry, Missing
 from mockgpt.core.headers import header_problems
 from mockgpt.core.pace import Duration
 
+# What may leave no answer that a client can use, though all of it was sent.
+SPOILING = frozenset(
+    {"garble", "duplicate", "reorder", "drop", "no_finish", "no_done", "cut_last", "content_type"}
+)
+
 Natural = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from mockgpt.core import faults
 from mockgpt.core.conditions import When
@@ -30,7 +30,11 @@ _OF_STREAMS = (
     faults.ErrorEvent, faults.Torture,
 )  # fmt: skip
 _REPEATS = re.compile(r"[*+{]")  # without one of these a pattern has only so many ways
-_BREAKING = (faults.Disconnect, faults.TruncateBody, faults.Stall)  # after these clients try again
+# Whatever else happens, clients have their answer, and soon.
+_HARMLESS = (
+    faults.Slice, faults.Coalesce, faults.Newline, faults.NoSpace, faults.Comments, faults.EventLines,
+    faults.Torture,
+)  # fmt: skip
 
 
 class Lint(Struct, frozen=True):
@@ -140,7 +144,11 @@ def _attempts(entry: Rule | Step, place: Place) -> Iterator[tuple[Place, Reply, 
 
 def _tried_again(reply: Reply, scenario: Scenario, service: Service) -> bool:
     """Tell whether clients may try again after an attempt with this reply."""
-    if any(isinstance(fault, _BREAKING) for fault in reply.faults or scenario.defaults.faults):
+    given = reply.faults or scenario.defaults.faults
+    if _is_slow(reply) or any(not isinstance(fault, _HARMLESS) for fault in given):
+        return True
+    told = [one for one in (reply, reply.raw, reply.error) if not isinstance(one, str | UnsetType)]
+    if any("x-should-retry" in map(str.lower, one.headers) for one in told):
         return True
     if reply.raw is not UNSET:
         return retryable(reply.raw.status)
@@ -150,6 +158,14 @@ def _tried_again(reply: Reply, scenario: Scenario, service: Service) -> bool:
     if error.status is not UNSET:
         return retryable(error.status)
     return retryable(render((ApiError(error.preset),), service, "openai").status)
+
+
+def _is_slow(reply: Reply) -> bool:
+    """Tell whether a reply has waits of its own, which clients may time out on."""
+    pieces = () if reply.pieces is UNSET else reply.pieces
+    chunks = () if reply.raw is UNSET or reply.raw.chunks is UNSET else reply.raw.chunks
+    waits = any(not isinstance(one, str) and one.after for one in (*pieces, *chunks))
+    return waits or reply.pace is not UNSET
 
 
 def _idle_faults(

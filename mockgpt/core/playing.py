@@ -3,12 +3,16 @@
 Which rule or step answers a request is decided here, once, with what has been answered so far.
 """
 
+from functools import partial
 from typing import Literal
+
+from msgspec import UNSET
 
 from mockgpt.core.calls import Attempt, Calls
 from mockgpt.core.case import Known
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Author
+from mockgpt.core.faults import SPOILING
 from mockgpt.core.matching import (
     Captures,
     UndecidedError,
@@ -43,6 +47,7 @@ class Play:
         self._places = loaded.places
         self._steps = {step.id: rule_of(step) for step in steps_of(scenario.script)}
         self._rules = self._steps | {rule.id: rule for rule in scenario.rules}
+        self._of_callers = {name: rule for name, rule in self._rules.items() if rule.when.of_caller}
         self._authors = {UNSCRIPTED.id: Author("filler")}  # of those that have answered
         self._on_miss = on_miss or ("error" if self._rules else "filler")
         self._due = self._next()
@@ -66,7 +71,8 @@ class Play:
         assert asked is not None, "only what is understood is asked about"
         wanted = known.wanted
         if self._counts:
-            further = self.calls.further(content, known.caller.retries, at, wanted)
+            fits = partial(self._fits, asked)
+            further = self.calls.further(content, known.caller.retries, at, wanted, fits)
             if further is not None:
                 return further
         steps = self._due
@@ -83,6 +89,11 @@ class Play:
         if self._steps and not steps and not self._scenario.rules:
             return ApiError("script_over", {"calls": len(self.met)})
         return ApiError("no_rule_answers", {"why": self._why(known, asked, steps)})
+
+    def _fits(self, asked: Asked, name: str) -> bool:
+        """Tell whether a request, whatever its body, may continue a call of that rule or step."""
+        rule = self._of_callers.get(name)
+        return rule is None or choose((rule,), asked) is not None
 
     def _choice(self, known: Known, asked: Asked) -> Rule | None:
         """Return the rule of a request; that of one that comes again is known."""
@@ -125,6 +136,14 @@ class Play:
             return reply
         values = {"rule": self.named(rule), "calls": len(rule.replies)}
         return ApiError("replies_used_up", values)
+
+    def spoils(self, attempt: Attempt, reply: Reply, faults: tuple[str, ...]) -> bool:
+        """Tell whether such faults leave no answer, where the next attempt is to get another one."""
+        if SPOILING.isdisjoint(faults):
+            return False
+        following = Attempt(attempt.rule, attempt.call, attempt.attempt + 1)
+        given = reply.faults or self._scenario.defaults.faults
+        return self.reply(following) != reply or any(one.on_attempt is not UNSET for one in given)
 
     def meant(self, rule: Rule, asked: Asked) -> tuple[Captures | None, ...] | ApiError:
         """Return for each prompt or input what a rule's conditions captured, where it is meant."""

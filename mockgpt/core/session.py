@@ -178,13 +178,7 @@ class Session:
         journal.append(exchange)
         if journal is not self.journal:  # the session has begun anew meanwhile
             return exchange
-        decided = case.before or case
-        if decided.attempt is not None:
-            content = decided.known.record.content
-            assert decided.calls is not None, "they counted the attempt"
-            decided.calls.ended(content, decided.attempt, sent, exchange.ended)
-        if decided.granted is not None:
-            decided.granted.release(0 if exchange.usage is None else exchange.usage.total_tokens)
+        (case.before or case).end(exchange)
         finding = amiss(exchange)
         if finding is not None:
             self.noted.append(finding)
@@ -258,6 +252,7 @@ class Session:
             manner=case.manner,
             key=case.key,
         )
+        case.spoilt = bool(case.faults) and self.play.spoils(attempt, reply, case.faults)
         return outcome
 
     def _made(self, reply: Reply, attempt: Attempt, case: Case) -> Prepared | ApiError | Raw:

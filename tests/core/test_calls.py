@@ -3,8 +3,8 @@
 import pytest
 from msgspec import convert
 
-from mockgpt.core.calls import Attempt, Calls, Wanted, retryable
-from mockgpt.core.exchange import Sent
+from mockgpt.core.calls import Attempt, Calls, Wanted
+from mockgpt.core.exchange import Sent, fails, retryable
 from mockgpt.core.replies import Reply
 from mockgpt.core.requests import ChatRequest, CompletionRequest, Message
 from mockgpt.core.scenario import Rule, Scenario, reply_for
@@ -12,6 +12,10 @@ from mockgpt.core.scenario import Rule, Scenario, reply_for
 OK = Sent(status=200)
 BUSY = Sent(status=503)
 CUT = Sent(status=200, ending="aborted")
+
+
+def end(calls, body, attempt, sent, at):
+    calls.ended(body, attempt, sent, at, failed=fails(sent, ()))
 
 
 @pytest.fixture
@@ -28,26 +32,34 @@ def test_calls_are_counted_for_each_rule(calls):
 @pytest.mark.parametrize("sent", [BUSY, CUT, None, Sent(status=429)])
 def test_an_equal_body_after_a_failure_is_a_further_attempt(calls, sent):
     first = calls.begin(b"a", "rule")
-    calls.ended(b"a", first, sent, at=100.0)
+    end(calls, b"a", first, sent, at=100.0)
     assert calls.further(b"b", 0, 101.0) is None
     assert calls.further(b"a", 0, 101.0) == Attempt("rule", 1, 2)
 
 
 def test_an_equal_body_after_an_answer_is_a_new_call(calls):
-    calls.ended(b"a", calls.begin(b"a", "rule"), OK, at=100.0)
+    end(calls, b"a", calls.begin(b"a", "rule"), OK, at=100.0)
     assert calls.further(b"a", 0, 101.0) is None
     assert calls.begin(b"a", "rule") == Attempt("rule", 2, 1)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404])
 def test_what_no_client_tries_again_ends_the_call(calls, status):
-    calls.ended(b"a", calls.begin(b"a", "r"), Sent(status=status), at=0.0)
+    end(calls, b"a", calls.begin(b"a", "r"), Sent(status=status), at=0.0)
     assert calls.further(b"a", 1, 1.0) is None
 
 
 def test_the_window_closes(calls):
-    calls.ended(b"a", calls.begin(b"a", "rule"), BUSY, at=100.0)
+    end(calls, b"a", calls.begin(b"a", "rule"), BUSY, at=100.0)
     assert calls.further(b"a", 0, 160.0) is None
+
+
+def test_the_window_opens_when_the_server_lets_clients_try_again(calls):
+    told = Sent(status=429, told=(("retry-after", "90"),))
+    end(calls, b"a", calls.begin(b"a", "rule"), told, at=100.0)
+    end(calls, b"b", calls.begin(b"b", "rule"), told, at=100.0)
+    assert calls.further(b"a", 0, 249.0) == Attempt("rule", 1, 2)
+    assert calls.further(b"b", 0, 250.0) is None
 
 
 def test_a_client_that_counts_its_retries_is_believed(calls):
@@ -60,29 +72,29 @@ def test_a_client_that_counts_its_retries_is_believed(calls):
 def test_a_late_end_of_an_earlier_attempt_changes_nothing(calls):
     first = calls.begin(b"a", "rule")
     second = calls.further(b"a", 1, 0.0)
-    calls.ended(b"a", first, OK, at=0.0)
-    calls.ended(b"a", second, BUSY, at=0.0)
+    end(calls, b"a", first, OK, at=0.0)
+    end(calls, b"a", second, BUSY, at=0.0)
     assert calls.further(b"a", 0, 1.0) == Attempt("rule", 1, 3)
 
 
 def test_equal_requests_at_once_are_calls_of_their_own(calls):
     first, second = calls.begin(b"a", "rule"), calls.begin(b"a", "rule")
-    calls.ended(b"a", first, BUSY, at=1.0)
-    calls.ended(b"a", second, BUSY, at=2.0)
+    end(calls, b"a", first, BUSY, at=1.0)
+    end(calls, b"a", second, BUSY, at=2.0)
     assert calls.further(b"a", 0, 3.0) == Attempt("rule", 1, 2)
     assert calls.further(b"a", 0, 3.0) == Attempt("rule", 2, 2)
     assert calls.further(b"a", 0, 3.0) is None
-    calls.ended(b"a", Attempt("rule", 1, 2), OK, at=4.0)
-    calls.ended(b"a", Attempt("rule", 2, 2), BUSY, at=4.0)
+    end(calls, b"a", Attempt("rule", 1, 2), OK, at=4.0)
+    end(calls, b"a", Attempt("rule", 2, 2), BUSY, at=4.0)
     assert calls.further(b"a", 0, 5.0) == Attempt("rule", 2, 3)
 
 
 def test_a_counted_retry_continues_the_call_with_as_many_attempts(calls):
     once, twice = calls.begin(b"a", "rule"), calls.begin(b"a", "rule")
-    calls.ended(b"a", twice, BUSY, at=1.0)
+    end(calls, b"a", twice, BUSY, at=1.0)
     twice = calls.further(b"a", 1, 2.0)
-    calls.ended(b"a", twice, BUSY, at=3.0)
-    calls.ended(b"a", once, BUSY, at=4.0)
+    end(calls, b"a", twice, BUSY, at=3.0)
+    end(calls, b"a", once, BUSY, at=4.0)
     assert calls.further(b"a", 1, 5.0) == Attempt("rule", 1, 2)
     assert calls.further(b"a", 2, 5.0) == Attempt("rule", 2, 3)
 
@@ -93,14 +105,14 @@ def wanting(text="Hello!", key="k", **more):
 
 
 def test_a_counted_retry_that_changed_continues_what_it_wanted(calls):
-    calls.ended(b"a", calls.begin(b"a", "rule", wanting()), BUSY, at=1.0)
+    end(calls, b"a", calls.begin(b"a", "rule", wanting()), BUSY, at=1.0)
     again = wanting(temperature=0.5)
     assert calls.further(b"b", 0, 2.0, again) is None
     second = calls.further(b"b", 1, 2.0, again)
     assert second == Attempt("rule", 1, 2)
-    calls.ended(b"b", second, BUSY, at=3.0)
+    end(calls, b"b", second, BUSY, at=3.0)
     assert calls.further(b"a", 2, 4.0, wanting()) == Attempt("rule", 1, 3)
-    calls.ended(b"a", Attempt("rule", 1, 3), OK, at=5.0)
+    end(calls, b"a", Attempt("rule", 1, 3), OK, at=5.0)
     assert calls.further(b"a", 3, 6.0, wanting()) is None
 
 
@@ -115,22 +127,22 @@ def test_a_counted_retry_that_changed_continues_what_it_wanted(calls):
     ],
 )
 def test_a_counted_retry_continues_nothing_that_it_may_not_mean(calls, retry_count, at, wanted):
-    calls.ended(b"a", calls.begin(b"a", "rule", wanting()), BUSY, at=1.0)
+    end(calls, b"a", calls.begin(b"a", "rule", wanting()), BUSY, at=1.0)
     assert calls.further(b"b", retry_count, at, wanted) is None
 
 
 def test_a_counted_retry_that_changed_continues_none_of_several(calls):
     for body in (b"a", b"b"):
-        calls.ended(body, calls.begin(body, "rule", wanting()), BUSY, at=1.0)
+        end(calls, body, calls.begin(body, "rule", wanting()), BUSY, at=1.0)
     assert calls.further(b"c", 1, 2.0, wanting(temperature=0.5)) is None
 
 
 def test_a_changed_retry_leaves_alone_what_runs_beside_it(calls):
     failed = calls.begin(b"a", "rule", wanting())
     running = calls.begin(b"a", "rule", wanting())
-    calls.ended(b"a", failed, BUSY, at=1.0)
+    end(calls, b"a", failed, BUSY, at=1.0)
     assert calls.further(b"b", 1, 2.0, wanting(temperature=0.5)) == Attempt("rule", 1, 2)
-    calls.ended(b"a", running, BUSY, at=3.0)
+    end(calls, b"a", running, BUSY, at=3.0)
     assert calls.further(b"a", 0, 4.0) == Attempt("rule", 2, 2)
 
 
@@ -147,7 +159,7 @@ def test_a_drifting_retry_gets_the_next_attempt_of_its_call(desk):
 def test_open_calls_are_bounded(calls):
     for number in range(10_001):
         body = b"%d" % number
-        calls.ended(body, calls.begin(body, "rule"), BUSY, at=0.0)
+        end(calls, body, calls.begin(body, "rule"), BUSY, at=0.0)
     assert calls.further(b"0", 0, 1.0) is None
     assert calls.further(b"1", 0, 1.0) == Attempt("rule", 2, 2)
 

@@ -76,14 +76,34 @@ CASES = {
         ["retry_storm"],
     ),
     "gave up on 503": ([asked(0, 503)], ["gave_up"]),
-    "gave up on a reset": ([asked(0, None)], ["gave_up"]),
+    "gave up on a reset": ([asked(0, None, faults=("disconnect",))], ["gave_up"]),
+    "left before anything came": ([asked(0, None, faults=("latency",))], []),
+    "another key, which is answered": ([asked(0, 503, key="a"), asked(1, key="b")], []),
+    "another key, much later": ([asked(0, 503, key="a"), asked(61, key="b")], ["gave_up"]),
+    "a longer Retry-After than the window": (
+        [asked(0, 429, told=(("retry-after", "90"),)), asked(90.5)],
+        [],
+    ),
+    "parallel equals, of which each counts its retries": (
+        [*(asked(n / 1000, 429, told=RETRY_AFTER, number=n + 1) for n in range(6))]
+        + [asked(2 + n / 1000, retries=1, number=n + 7) for n in range(6)],
+        [],
+    ),
+    "a loop around a client that counts its retries": (
+        [asked(at, 503, retries=n) for at, n in ((0, 0), (1, 1), (3.1, 0), (7.5, 1))],
+        ["gave_up"],
+    ),
     "an empty purse": ([asked(0, 429, error="insufficient_quota")], []),
     "left during a failure": ([asked(0, 503, ending="client_left")], []),
     "a cut stream": ([asked(0, 200, ending="aborted")], ["cut_unnoticed"]),
     "a cut stream that is tried again": ([asked(0, 200, ending="aborted"), asked(1)], []),
-    "silence": ([asked(0, silence=1.2)], ["sat_through_stall"]),
-    "silence that the client ended": ([asked(0, silence=1.2, ending="client_left")], []),
-    "a pause": ([asked(0, silence=0.5)], []),
+    "silence": ([asked(0, silence=1.2, faults=("stall",))], ["sat_through_stall"]),
+    "silence that the client ended": (
+        [asked(0, silence=1.2, faults=("stall",), ending="client_left")],
+        [],
+    ),
+    "a pause": ([asked(0, silence=0.5, faults=("stall",))], []),
+    "a slow model": ([asked(0, silence=9.0)], []),
     "unsupported parameters are told once": (
         [asked(0, ignored=("top_p",)), asked(1, ignored=("top_p",), content=b"b")],
         ["unsupported_parameter"],
@@ -92,11 +112,15 @@ CASES = {
     "mockgpt's own keys are none": ([asked(0, text="sk-mock-" + "a1B2" * 8)], []),
     "a retry for something else": (
         [asked(0, 503), asked(1, content=b"b", parameters={"temperature": 0.5})],
-        ["gave_up", "drifting_retry"],
+        ["drifting_retry"],
+    ),
+    "something else beside a retry": (
+        [asked(0, 503), asked(1, content=b"b", parameters={"temperature": 0.5}), asked(2)],
+        [],
     ),
     "a retry that says so, for another text": (
         [asked(0, 503), asked(1, content=b"b", text="?", retries=1, parameters={"max_tokens": 5})],
-        ["gave_up", "drifting_retry"],
+        ["drifting_retry"],
     ),
     "another question": ([asked(0, 503), asked(1, content=b"b", text="?")], ["gave_up"]),
     "fresh connections": (

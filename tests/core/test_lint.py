@@ -266,6 +266,14 @@ def test_an_attempt_behind_one_that_succeeds():
         ({"raw": {"status": 404}}, ["unreachable_attempt"]),
         ({"say": "x", "faults": [{"kind": "disconnect", "after": 2}]}, []),
         ({"say": "x", "faults": [{"kind": "stall", "after": 2}]}, []),
+        ({"say": "x", "faults": [{"kind": "error_event"}]}, []),
+        ({"say": "x", "faults": [{"kind": "latency", "delay": "10m"}]}, []),
+        ({"say": "x", "faults": [{"kind": "slice", "bytes": 1}]}, ["unreachable_attempt"]),
+        ({"say": "x", "pace": {"first": "10m"}}, []),
+        ({"pieces": ["a", {"text": "b", "after": "10m"}]}, []),
+        ({"pieces": ["a", {"text": "b"}]}, ["unreachable_attempt"]),
+        ({"raw": {"chunks": ["a", {"text": "b", "after": "10m"}]}}, []),
+        ({"error": {"status": 400, "headers": {"X-Should-Retry": "true"}}}, []),
     ],
 )
 def test_what_clients_try_again(first, found):

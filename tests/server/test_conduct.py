@@ -246,3 +246,110 @@ async def test_the_journal_knows_of_an_async_client_that_stops_reading(mockgpt_s
         async for _ in stream:
             break
     assert mockgpt_session.calls[0].cancelled_after <= 5
+
+
+def counted(mock):
+    return [(e.call, e.attempt) for e in mock.journal]
+
+
+def found(mock):
+    return [finding.code for finding in mock.findings]
+
+
+def test_a_rule_for_a_key_is_left_to_it(chat):
+    with MockGPT() as mock:
+        mock.on(api_key="slow").error("overloaded")
+        mock.on(any=[{"api_key": "fast"}]).reply("y")
+        assert chat(mock, "Hello!", key="slow")[0] == 529
+        assert chat(mock, "Hello!", key="fast") == "y"
+        assert counted(mock) == [(1, 1), (1, 1)]
+        assert found(mock) == []  # nobody gave up: another key was tried
+
+
+def test_another_key_continues_what_is_for_all(chat):
+    with MockGPT() as mock:
+        mock.on(headers={"accept-encoding": "identity"}).attempts(
+            {"error": "overloaded"}, "y"
+        ).then("z")
+        assert chat(mock, "Hello!", key="a")[0] == 529
+        assert chat(mock, "Hello!", key="b") == "y"
+        assert counted(mock) == [(1, 1), (1, 2)]
+
+
+def test_a_long_retry_after_is_waited_for(chat):
+    with MockGPT() as mock:
+        mock.on().attempts({"error": {"preset": "rate_limit_requests", "retry_after": 60}}, "ok")
+        assert chat(mock, "Hello!")[0] == 429
+        mock.clock.advance(60.5)
+        assert chat(mock, "Hello!") == "ok"
+        assert counted(mock) == [(1, 1), (1, 2)]
+        assert found(mock) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "first"),
+    [
+        ({"kind": "error_event", "after": 1}, (1, 2)),
+        ({"kind": "garble", "event": 2}, (1, 2)),
+        ({"kind": "no_finish"}, (1, 2)),
+        ({"kind": "content_type", "type": "text/html"}, (1, 2)),
+        ({"kind": "slice", "bytes": 1}, (2, 1)),
+        ({"kind": "latency", "delay": 0}, (2, 1)),
+    ],
+)
+def test_an_attempt_that_a_fault_spoils_has_another_behind_it(fault, first):
+    with MockGPT() as mock:
+        reply = {"say": "one two three", "faults": [fault]}
+        mock.on().attempts(reply, "fine").then("next")
+        for _ in range(3):
+            with client(mock, max_retries=0) as sdk:
+                try:
+                    for _chunk in ask(sdk, stream=True):
+                        pass
+                except (openai.APIError, ValueError):
+                    pass
+        assert counted(mock)[:2] == [(1, 1), first]
+
+
+def test_a_fault_on_one_attempt_spoils_just_that(chat):
+    with MockGPT() as mock:
+        mock.on().reply("fine").fault("content_type", type="text/html", on_attempt=1)
+        mock.on().reply("never")
+        chat(mock, "Hello!")
+        assert chat(mock, "Hello!") == "fine"
+        assert [e.faults for e in mock.journal] == [("content_type",), ()]
+
+
+def test_a_spoilt_answer_that_the_next_would_be_too_is_a_call(chat):
+    with MockGPT() as mock:
+        mock.on().reply("fine").fault("duplicate").then("next")
+        chat(mock, "Hello!")
+        assert chat(mock, "Hello!") == "next"
+
+
+def test_the_sdk_is_told_whether_to_try_again():
+    with MockGPT() as mock:
+        told = {"status": 409, "headers": {"x-should-retry": "false"}}
+        again = {"status": 400, "headers": {"x-should-retry": "true"}}
+        mock.on(user="no").reply({"error": told})
+        mock.on(user="yes").attempts({"error": again}, "fine")
+        with client(mock) as sdk, pytest.raises(openai.ConflictError):
+            ask(sdk, "no")
+        with client(mock) as sdk:
+            assert said(ask(sdk, "yes")) == "fine"
+        assert counted(mock) == [(1, 1), (1, 1), (1, 2)]
+        assert found(mock) == ["no_backoff"]  # by `hurry`
+
+
+def test_a_drifting_retry_is_of_the_call_that_it_continues():
+    with MockGPT() as mock:
+        mock.on().attempts({"error": "overloaded"}, "ok")
+        headers = {"x-stainless-retry-count": "1"}
+        with client(mock, max_retries=0) as sdk:
+            with pytest.raises(openai.APIStatusError):
+                ask(sdk)
+            mock.clock.advance(1)
+            ask(sdk, temperature=0.5, extra_headers=headers)
+        assert counted(mock) == [(1, 1), (1, 2)]
+        assert [len(call.attempts) for call in mock.calls] == [2]
+        assert found(mock) == ["drifting_retry"]
