@@ -6,6 +6,7 @@ import click
 
 from mockgpt.cli.options import Unusable, tokenizer_option
 from mockgpt.core import tokens
+from mockgpt.core.reports.wording import counted
 
 
 @click.command("tokens")
@@ -23,4 +24,4 @@ def command(text: str | None, tokenizer: str) -> None:
         raise Unusable(str(error)) from error
     pieces = split(text)
     click.echo("|".join(pieces))
-    click.echo(f"{len(pieces)} tokens")
+    click.echo(counted(len(pieces), "token"))

@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from mockgpt.core.faults import Fault
 from mockgpt.core.limits import Limits
-from mockgpt.core.replies import Reply, attempts_of
+from mockgpt.core.replies import Reply, attempts_of, faults_of
 from mockgpt.core.scenario import Rule, Scenario, steps_of
 from mockgpt.core.templates import names_in
 
@@ -42,7 +42,7 @@ def _of_reply(reply: Reply) -> Iterator[str]:
     if reply.template is not UNSET:
         for name in sorted(names_in(reply.template) & _COUNTED):
             yield f"a template with '{name}'"
-    yield from _of_faults(reply.faults)
+    yield from _of_faults(faults_of(reply))
 
 
 def _of_faults(faults: Iterable[Fault]) -> Iterator[str]:

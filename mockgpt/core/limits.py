@@ -102,14 +102,17 @@ class Granted:
         if limits.concurrent_requests is not UNSET and self._open >= limits.concurrent_requests:
             return Refusal("concurrent_requests", limits.concurrent_requests, self._open, None)
         needs = {"requests": 1, "tokens": tokens}
+        waits: dict[str, float] = {}
         for unit, bucket in self._buckets.items():
-            level = bucket.level(at)
-            if needs[unit] > level:
-                limit = f"{unit}_per_minute"
-                if needs[unit] > bucket.size:
-                    return Refusal(limit, bucket.size, needs[unit], None)
-                used = math.ceil(bucket.size - level) + needs[unit]
-                return Refusal(limit, bucket.size, used, bucket.wait(needs[unit]))
+            if needs[unit] > bucket.size:
+                return Refusal(f"{unit}_per_minute", bucket.size, needs[unit], None)
+            if needs[unit] > bucket.level(at):
+                waits[unit] = bucket.wait(needs[unit])
+        if waits:  # until all have enough
+            unit = max(waits, key=waits.__getitem__)
+            bucket = self._buckets[unit]
+            used = math.ceil(bucket.size - bucket.level(at)) + needs[unit]
+            return Refusal(f"{unit}_per_minute", bucket.size, used, waits[unit])
         for unit, bucket in self._buckets.items():
             bucket.take(needs[unit])
         self._open += 1

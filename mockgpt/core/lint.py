@@ -18,7 +18,7 @@ from mockgpt.core.exchange import retryable
 from mockgpt.core.implication import answerable, shadows
 from mockgpt.core.patterns import glob
 from mockgpt.core.regexes import exponential
-from mockgpt.core.replies import ErrorReply, Reply, attempts_of, reply_of
+from mockgpt.core.replies import ErrorReply, Reply, attempts_of, faults_of, reply_of
 from mockgpt.core.scenario import Rule, Scenario, Step, entries_of
 from mockgpt.core.service import Service
 from mockgpt.core.templates import names_in
@@ -144,7 +144,7 @@ def _attempts(entry: Rule | Step, place: Place) -> Iterator[tuple[Place, Reply, 
 
 def _tried_again(reply: Reply, scenario: Scenario, service: Service) -> bool:
     """Tell whether clients may try again after an attempt with this reply."""
-    given = reply.faults or scenario.defaults.faults
+    given = faults_of(reply, scenario.defaults)
     if _is_slow(reply) or any(not isinstance(fault, _HARMLESS) for fault in given):
         return True
     told = [one for one in (reply, reply.raw, reply.error) if not isinstance(one, str | UnsetType)]
@@ -172,7 +172,7 @@ def _idle_faults(
     reply: Reply, when: When, place: Place, *, number: int, last: bool
 ) -> Iterator[Lint]:
     why_whole = _never_streamed(reply, when)
-    for index, fault in enumerate(reply.faults):
+    for index, fault in enumerate(faults_of(reply)):
         kind = fault.__struct_config__.tag
         reason = None
         if isinstance(fault, _OF_STREAMS):

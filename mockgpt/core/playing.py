@@ -21,7 +21,7 @@ from mockgpt.core.matching import (
     meant_for,
 )
 from mockgpt.core.pace import seconds
-from mockgpt.core.replies import Filler, Reply
+from mockgpt.core.replies import Filler, Reply, faults_of
 from mockgpt.core.requests import Asked
 from mockgpt.core.scenario import Loaded, Rule, due, reply_for, rule_of, steps_of
 from mockgpt.core.searching import PatternFailedError
@@ -87,8 +87,17 @@ class Play:
         if self._on_miss == "filler":
             return self.calls.begin(content, UNSCRIPTED.id, wanted)
         if self._steps and not steps and not self._scenario.rules:
-            return ApiError("script_over", {"calls": len(self.met)})
+            return self._over()
         return ApiError("no_rule_answers", {"why": self._why(known, asked, steps)})
+
+    def _over(self) -> ApiError:
+        """Return what a request gets for which no step is due."""
+        for step in steps_of(self._scenario.script):
+            if not step.optional and step.id not in self.met:
+                passed = ", ".join(f"'{name}'" for name in step.after if name not in self.met)
+                why = f"step '{step.id}' waits for {passed}, which others have passed"
+                return ApiError("no_rule_answers", {"why": why})
+        return ApiError("script_over", {"calls": len(self.met)})
 
     def _fits(self, asked: Asked, name: str) -> bool:
         """Tell whether a request, whatever its body, may continue a call of that rule or step."""
@@ -142,7 +151,7 @@ class Play:
         if SPOILING.isdisjoint(faults):
             return False
         following = Attempt(attempt.rule, attempt.call, attempt.attempt + 1)
-        given = reply.faults or self._scenario.defaults.faults
+        given = faults_of(reply, self._scenario.defaults)
         return self.reply(following) != reply or any(one.on_attempt is not UNSET for one in given)
 
     def meant(self, rule: Rule, asked: Asked) -> tuple[Captures | None, ...] | ApiError:

@@ -188,8 +188,9 @@ class Reply(Entry, frozen=True, kw_only=True):
     ] = UNSET
     pace: Annotated[Pace | UnsetType, Meta(description="How fast the answer comes.")] = UNSET
     faults: Annotated[
-        tuple[Fault, ...], Meta(description="What goes wrong on the way, in this order.")
-    ] = ()
+        tuple[Fault, ...] | UnsetType,
+        Meta(description="What goes wrong on the way, in this order."),
+    ] = UNSET
 
 
 class Defaults(Entry, frozen=True, kw_only=True):
@@ -198,6 +199,8 @@ class Defaults(Entry, frozen=True, kw_only=True):
     pace: Annotated[Pace | UnsetType, Meta(description="How fast answers come.")] = UNSET
     faults: Annotated[tuple[Fault, ...], Meta(description="What goes wrong on the way.")] = ()
 
+
+_NO_DEFAULTS = Defaults()
 
 SPOKEN = ("say", "template", "file", "pieces", "choices")
 EMBEDDED = ("vectors", "similar")
@@ -220,6 +223,11 @@ def attempts_of(reply: Reply) -> tuple[Reply, ...]:
 def pace_of(reply: Reply, defaults: Defaults) -> Pace | UnsetType:
     """Return a reply's pace: its own, or that of the scenario's defaults."""
     return defaults.pace if reply.pace is UNSET else reply.pace
+
+
+def faults_of(reply: Reply, defaults: Defaults = _NO_DEFAULTS) -> tuple[Fault, ...]:
+    """Return a reply's faults: its own, none if it says so, or those of the scenario's defaults."""
+    return defaults.faults if reply.faults is UNSET else reply.faults
 
 
 def vectors_of(reply: Reply) -> int:

@@ -20,6 +20,7 @@ from mockgpt.core.replies import (
     ErrorReply,
     Raw,
     Reply,
+    faults_of,
     reply_of,
 )
 from mockgpt.core.service import Service
@@ -58,7 +59,7 @@ def reply_problems(
     yield from _attempts_problems(reply, place, service, captures)
     for where, message in (
         *pace_problems(reply.pace),
-        *fault_problems(reply.faults, service.presets),
+        *fault_problems(faults_of(reply), service.presets),
         *((("headers", name), why) for name, why in header_problems(reply.headers)),
     ):
         yield (*place, *where), message
@@ -96,7 +97,9 @@ def _idle_problems(reply: Reply, source: str, place: Place) -> Iterator[Problem]
         if reply.pace is not UNSET and getattr(reply.pace, key) != getattr(_NO_PACE, key):
             message = f"expected no `{key}` beside `{source}`, where it changes nothing, found it"
             yield (*place, "pace", key), message
-    errors = source in ("error", "attempts") or any(isinstance(f, ErrorEvent) for f in reply.faults)
+    errors = source in ("error", "attempts") or any(
+        isinstance(f, ErrorEvent) for f in faults_of(reply)
+    )
     if reply.dialect is not UNSET and not errors:
         message = "expected it beside `error` or the fault `error_event`, found neither"
         yield (*place, "dialect"), Missing(message)

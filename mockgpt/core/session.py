@@ -25,7 +25,7 @@ from mockgpt.core.journal import Journal
 from mockgpt.core.limits import Quotas, refusal_error
 from mockgpt.core.plan import Plan
 from mockgpt.core.playing import Play
-from mockgpt.core.replies import Raw, Reply, pace_of
+from mockgpt.core.replies import Raw, Reply, faults_of, pace_of
 from mockgpt.core.responses import Prepared
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.service import Service
@@ -248,7 +248,7 @@ class Session:
             reply,
             attempt,
             pace=made.pace if isinstance(made, Prepared) else pace_of(reply, defaults),
-            faults=reply.faults or defaults.faults,
+            faults=faults_of(reply, defaults),
             manner=case.manner,
             key=case.key,
         )

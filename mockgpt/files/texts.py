@@ -27,7 +27,7 @@ class Reading(Struct):
 
 
 def with_texts(scenario: Scenario, reading: Reading) -> Scenario:
-    """Return a scenario whose replies say the texts of their files, as they stand in UTF-8."""
+    """Return a scenario whose replies say the texts of their files, in UTF-8, without a mark of that."""
     return replace(
         scenario,
         rules=tuple(_rule(r, ("rules", i), reading) for i, r in enumerate(scenario.rules)),
@@ -71,7 +71,7 @@ def _reply(reply: str | Reply, place: Place, reading: Reading) -> str | Reply:
             problem = f"expected a file in the scenario's folder, found '{reply.file}', which leads out of it; put it there"
         else:
             # Not `read_text`: it would change the newlines.
-            text = _read(path).decode()
+            text = _read(path).decode("utf-8-sig")
             reading.files.append(str(path.absolute()))
             return replace(reply, file=UNSET, say=text)
     except UnicodeDecodeError as error:

@@ -104,6 +104,17 @@ def test_tokens_per_minute(desk):
     assert ask(max_tokens=10, at=6.0).status == 200
 
 
+def test_a_refusal_waits_for_the_slowest_bucket(desk):
+    ask = desk(limited(requests_per_minute=3, tokens_per_minute=1000))
+    assert [ask(str(n), max_tokens=300).status for n in range(3)] == [200] * 3
+    refused = ask("large", max_tokens=900)
+    assert "on tokens per min" in refused.error["message"]
+    wait = int(refused.headers["retry-after-ms"]) / 1000
+    assert wait > 40
+    assert ask("large", max_tokens=900, at=wait - 0.01).status == 429
+    assert ask("large", max_tokens=900, at=wait).status == 200
+
+
 def test_what_never_fits_has_no_retry_after(desk):
     refused = desk(limited(tokens_per_minute=20))(max_tokens=80)
     assert refused.status == 429
@@ -149,9 +160,10 @@ def test_what_a_limit_refuses_takes_no_reply(desk):
     assert ask("a", at=60.0).said == "two"
 
 
-@given(st.lists(st.tuples(st.integers(0, 120), st.floats(0, 30)), max_size=40))
-def test_a_bucket_never_grants_more_than_it_has_and_waits_truly(requests):
-    granted, at, taken = Granted(Limits(tokens_per_minute=100), 0.0), 0.0, 0
+@given(st.lists(st.tuples(st.integers(0, 120), st.floats(0, 30)), max_size=40), st.booleans())
+def test_a_bucket_never_grants_more_than_it_has_and_waits_truly(requests, both):
+    more = {"requests_per_minute": 5} if both else {}
+    granted, at, taken = Granted(Limits(tokens_per_minute=100, **more), 0.0), 0.0, 0
     for tokens, passed in requests:
         at += passed
         refused = granted.admit(tokens, at)

@@ -57,6 +57,36 @@ def test_an_optional_step_may_be_left_out_and_not_made_up_for(desk):
     assert ask.codes == ["beyond_script"]
 
 
+OPTIONAL = [
+    {"id": "o", "expect": {"user": "o"}, "reply": "O", "optional": True},
+    {"id": "p", "expect": {"user": "p"}, "reply": "P", "optional": True, "after": ["o"]},
+]
+
+
+@pytest.mark.parametrize("script", [OPTIONAL, [{"any_order": OPTIONAL[::-1]}]])
+def test_an_optional_step_may_come_after_another(desk, script):
+    steps = [*script, {"id": "q", "expect": {"user": "q"}, "reply": "Q"}]
+    assert list(problems(scripted(steps), load_service("pgpt"))) == []
+    ask = desk(scripted(steps))
+    assert [ask(text).said for text in "opq"] == ["O", "P", "Q"]
+
+
+def test_a_step_that_waits_for_what_was_passed_is_no_end_of_the_script(desk):
+    ask = desk(
+        scripted(
+            [
+                {"id": "o", "expect": {"user": "o"}, "reply": "O", "optional": True},
+                {"id": "q", "expect": {"user": "q"}, "reply": "Q"},
+                {"id": "p", "expect": {"user": "p"}, "reply": "P", "after": ["o"]},
+            ]
+        )
+    )
+    assert ask("q").said == "Q"
+    refused = ask("p")
+    assert refused.error["code"] == "no_rule_answers"
+    assert "step 'p' waits for 'o', which others have passed" in refused.error["message"]
+
+
 def test_what_is_not_the_next_step_is_a_miss_that_names_it(desk):
     ask = desk(scripted(PLAN))
     refused = ask("bye")

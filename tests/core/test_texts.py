@@ -30,7 +30,7 @@ def service():
 def folder(tmp_path):
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts/a.txt").write_bytes("é\r\nüber\n".encode())
-    (tmp_path / "b.txt").write_bytes(b"b")
+    (tmp_path / "b.txt").write_bytes(b"\xef\xbb\xbfb")  # as some editors of Windows begin
     return tmp_path
 
 

@@ -353,3 +353,18 @@ def test_a_drifting_retry_is_of_the_call_that_it_continues():
         assert counted(mock) == [(1, 1), (1, 2)]
         assert [len(call.attempts) for call in mock.calls] == [2]
         assert found(mock) == ["drifting_retry"]
+
+
+def test_a_reply_may_have_none_of_the_default_faults(chat):
+    defaults = {"faults": [{"kind": "disconnect"}]}
+    rules = [
+        {"when": {"user": "own"}, "reply": {"say": "fine", "faults": []}},
+        {"when": {"user": "raw"}, "reply": {"raw": {"body": "{}"}, "faults": []}},
+        {"reply": "broken"},
+    ]
+    with MockGPT({"mockgpt": 1, "defaults": defaults, "rules": rules}) as mock:
+        assert chat(mock, "own") == "fine"
+        with pytest.raises(ConnectionError):
+            chat(mock, "other")
+        assert [e.faults for e in mock.journal] == [(), ("disconnect",)]
+        assert "faults: []" in mock.to_yaml()
