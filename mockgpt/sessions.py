@@ -86,8 +86,11 @@ class MockSession:
 
     @property
     def last(self) -> Call:
-        """The last call. Raises IndexError where there is none."""
-        return self.calls[-1]
+        """The last call. Raises IndexError where there is none; one counts once it is answered."""
+        calls = self.calls
+        if not calls:
+            raise IndexError("no call so far; a request counts once its answer has ended")
+        return calls[-1]
 
     def record(self, name: str = "", outcome: str = "") -> Record:
         """Return all that reports are made of, by the name and outcome of a test."""

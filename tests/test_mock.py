@@ -533,3 +533,8 @@ def test_what_a_client_sent_before_it_left_is_recorded_at_the_end():
                     % (CHAT.encode(), len(body), body)
                 )
         assert len(mock.journal) == 1
+
+
+def test_the_last_call_of_none_is_told():
+    with MockGPT() as mock, pytest.raises(IndexError, match="no call so far; a request counts"):
+        _ = mock.last

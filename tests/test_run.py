@@ -256,6 +256,15 @@ def test_every_session_that_was_used_is_judged_by_its_name(run, scenario):
     assert err.endswith("mockgpt: 3 requests, 3 calls, 1 error (unmatched_request)\n")
 
 
+def test_of_many_sessions_those_with_findings_are_told(run, scenario):
+    _, _, err = run(scenario(), command=asking("a=Hi", "b=?", "c=Hi", "d=Hi"))
+    assert [line for line in err.splitlines() if line[0] == "m"] == [
+        "mockgpt: b (passed): 1 request, 1 finding",
+        "mockgpt: 3 other sessions without findings",
+        "mockgpt: 4 requests, 4 calls, 1 error (unmatched_request)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "asked", "found"),
     [

@@ -16,6 +16,7 @@ from mockgpt.core.outcome import exit_code, judged, summary, warned
 from mockgpt.core.records import Record, record_of
 from mockgpt.core.reports.junit import junit as junit_xml
 from mockgpt.core.reports.transcript import transcript
+from mockgpt.core.reports.wording import counted
 from mockgpt.core.verdict import Finding, stray, unvisited
 from mockgpt.files.reports import write_reports, write_whole
 from mockgpt.variables import direct, environment
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mockgpt.cli.offline import Witness
     from mockgpt.server.app import Handler
 
+_SHOWN = 3  # sessions; of more, those that have findings
 _NOT_OFFLINE = 125  # as of tools that run another one and fail themselves
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells have it
 
@@ -137,9 +139,14 @@ def _tell(records: list[Record], *, failed: bool) -> None:
         for line in warned(records):
             _say(f"warning {line}")
         return
-    for record in records:
-        if record.exchanges or record.findings:
-            _say(transcript(record))
+    used = [record for record in records if record.exchanges or record.findings]
+    shown = used
+    if len(used) > _SHOWN:
+        shown = [record for record in used if record.findings] or used[:_SHOWN]
+    for record in shown:
+        _say(transcript(record))
+    if len(used) > len(shown):
+        _say(f"{counted(len(used) - len(shown), 'other session')} without findings")
 
 
 def _written(

@@ -178,7 +178,11 @@ class Exchange(Struct, frozen=True, kw_only=True):
     redaction: Redaction = NOTHING
 
     def __repr__(self) -> str:
-        return Struct.__repr__(self.shown)
+        # A line: tests print whole journals. `shown` has all that may be shown.
+        what = self.endpoint or self.tell(f"{self.method} {self.path}".strip())
+        by = self.rule or self.error or self.chosen or "nobody"
+        came = "nothing" if self.sent is None else f"{self.sent.status}, {self.sent.ending}"
+        return f"<Exchange #{self.number} {what} -> {by}: {came}>"
 
     def tell(self, text: str) -> str:
         """Return a text about this exchange, a path or a message that repeats some, redacted."""

@@ -109,6 +109,7 @@ class Session:
 
     def reset(self) -> None:
         """Begin anew: no journal, no findings, and every rule at its first call."""
+        self.closed = False
         self._forget()
         self._begin(self.loaded)
 

@@ -9,6 +9,8 @@ from mockgpt.core.conduct import conduct
 from mockgpt.core.exchange import Exchange
 from mockgpt.core.scenario import Step, steps_of
 
+_SHOWN = 10  # exchanges of a finding
+
 
 class Finding(Struct, frozen=True):
     """One thing that should not have happened: what, what to do about it, what shows it."""
@@ -20,6 +22,10 @@ class Finding(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+    def __repr__(self) -> str:
+        shown_by = "".join(f" #{exchange.number}" for exchange in self.exchanges[:_SHOWN])
+        return f"<{self.severity}{shown_by} {self}>"
 
 
 def amiss(exchange: Exchange) -> Finding | None:

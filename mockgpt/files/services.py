@@ -8,13 +8,14 @@ import string
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from msgspec.structs import replace
 
 from mockgpt.core.decode import DECODED
 from mockgpt.core.entry import Place, did_you_mean
 from mockgpt.core.errors import ANSWERED, PLACEHOLDERS, presets
+from mockgpt.core.merging import extended
 from mockgpt.core.patterns import regex_problems
 from mockgpt.core.service import Dialect, Endpoint, Rule, Service
 from mockgpt.files.documents import Document, convert, read
@@ -61,16 +62,9 @@ def _extended(document: Document) -> Document:
                 wanted = f"expected a shipped service ({', '.join(known)}), found {shown(name)}"
                 document.complain(("extends",), wanted)
                 document.check()
-            return replace(document, data=_merged(_document(known[name]).data, own))
+            return replace(document, data=extended(_document(known[name]).data, own))
         case _:
             return document
-
-
-def _merged(base: Any, own: Any) -> Any:
-    """Return a value with what another one says instead of it or, in mappings, besides."""
-    if not (isinstance(base, dict) and isinstance(own, dict)):
-        return own
-    return base | {key: _merged(base.get(key), value) for key, value in own.items()}
 
 
 def _loaded(document: Document) -> Service:

@@ -293,5 +293,6 @@ def _words(error: msgspec.ValidationError, known: Collection[str]) -> str:
     if unknown is not None:
         hint = did_you_mean(unknown[1], known)
         return f"expected one of {', '.join(sorted(known))}, found '{unknown[1]}'{hint}"
+    message = re.sub("`str` matching regex .*", "a duration, such as 200ms, 1.5s or 2m", message)
     message = (message[:1].lower() + message[1:]).replace("`", "'").replace(", got ", ", found ")
     return f"{place}: {message}" if place else message

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from mockgpt import __version__
 from mockgpt.core.entry import did_you_mean
 from mockgpt.core.exchange import Exchange
+from mockgpt.core.merging import patched
 from mockgpt.core.pace import seconds
 from mockgpt.core.redaction import hidden
 from mockgpt.core.reports.data import ExchangeView, exchange_view
@@ -97,7 +98,7 @@ def _patched(call: Call[OfRule, dict[str, Any]], before: Loaded) -> tuple[Loaded
             404, f"expected the id of a rule, found '{name}'{did_you_mean(name, ids)}"
         )
     index = ids.index(name)
-    rules[index] = merged(rules[index], call.body)
+    rules[index] = patched(rules[index], call.body)
     if rules[index].get("id") != name:
         raise ControlError(422, f"id: expected '{name}' to stay, since its calls are counted by it")
     loaded = _usable(call.of, data, before.scenario.seed or 0)
@@ -111,8 +112,18 @@ def list_sessions(call: Call[Nothing, None]) -> SessionList:
 
 
 def open_session(call: Call[Nothing, NewSession]) -> SessionView:
-    """Begin a session, or begin one of this name anew, with a scenario and settings of its own."""
+    """Begin a session with a scenario and settings of its own, or begin anew one that was closed.
+
+    One that is still open keeps what it was asked and has found.
+    """
     engine, body = call.of.engine, call.body
+    before = engine.sessions.get(body.name)
+    if before is not None and not before.closed and (len(before.journal) or before.noted):
+        raise ControlError(
+            409,
+            f"name: expected one that is not in use, found '{body.name}', which has been asked "
+            "something; close it by DELETE, which tells its findings, or begin it anew by /reset",
+        )
     loaded = None
     seed = None if body.seed is UNSET else body.seed
     if body.scenario is not UNSET:
@@ -137,7 +148,7 @@ def get_session(call: Call[Named, None]) -> SessionView:
 
 
 def reset_session(call: Call[Named, None]) -> SessionView:
-    """Begin a session anew: an empty journal, no findings, every rule at its first call."""
+    """Begin a session anew, if closed, too: an empty journal, no findings, each rule's first call."""
     session = _session(call.of, call.parameters.name)
     session.reset()
     return _view(call.of, session)
@@ -237,23 +248,10 @@ OPERATIONS = (
 )
 
 
-def merged(value: Any, patch: Any) -> Any:
-    """Return a value changed by a JSON merge patch (RFC 7386, section 2)."""
-    if not isinstance(patch, dict):
-        return patch
-    kept = dict(value) if isinstance(value, dict) else {}
-    for name, change in patch.items():
-        if change is None:
-            kept.pop(name, None)
-        else:
-            kept[name] = merged(kept.get(name), change)
-    return kept
-
-
 def _session(of: Controlled, name: str) -> Session:
     session = of.engine.sessions.get(name)
     if session is None:
-        hint = did_you_mean(name, of.engine.sessions)
+        hint = did_you_mean(name, of.engine.sessions) or "; POST /sessions opens it"
         raise ControlError(404, f"expected the name of a session, found '{name}'{hint}")
     return session
 

@@ -14,7 +14,7 @@ from mockgpt.core.errors import ApiError, render
 from mockgpt.core.exchange import Exchange, Sent
 from mockgpt.core.journal import Journal
 from mockgpt.core.prose import knows_locale, locale_of, prose
-from mockgpt.core.verdict import amiss
+from mockgpt.core.verdict import Finding, amiss
 from mockgpt.files.services import load_service
 
 
@@ -304,3 +304,13 @@ def test_fastapi_leads_to_the_path_without_a_slash_at_its_end(path, query, locat
 
 def test_an_error_is_a_value():
     assert ApiError("overloaded") == ApiError("overloaded", {}, ())
+
+
+def test_exchanges_and_findings_are_a_line_each():
+    asked = Exchange(at=0.0, number=3, endpoint="chat", rule="hi", sent=Sent(status=503))
+    assert repr(asked) == "<Exchange #3 chat -> hi: 503, complete>"
+    assert repr(Exchange(at=0.0, method="GET", path="/x", error="unknown_url")) == (
+        "<Exchange #0 GET /x -> unknown_url: nothing>"
+    )
+    finding = Finding("gave_up", "nobody asked again", (asked,), "warning")
+    assert repr((finding,)) == "(<warning #3 gave_up: nobody asked again>,)"

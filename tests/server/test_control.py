@@ -17,6 +17,7 @@ from msgspec import convert
 
 from mockgpt import MockGPT, create_app
 from mockgpt.core.exchange import Incoming
+from mockgpt.core.merging import patched
 from mockgpt.core.plan import Head
 from mockgpt.core.scenario import Scenario
 from mockgpt.files.documents import Complaint, ScenarioError
@@ -26,7 +27,7 @@ from mockgpt.mock import build
 from mockgpt.server import control
 from mockgpt.server.control import ROOT, refusal
 from mockgpt.server.openapi import described
-from mockgpt.server.operations import OPERATIONS, merged
+from mockgpt.server.operations import OPERATIONS
 from mockgpt.server.run import bind, serving
 
 DESCRIPTION = json.loads(msgspec.json.encode(described(OPERATIONS, load_service("pgpt"))))
@@ -158,7 +159,7 @@ def test_a_session_s_own_scenario_is_not_replaced_with_the_server_s(controls):
     assert shown == {"default": False, "a": True, "b": False}
     assert controls.refused("GET", "/scenario?session=c") == (
         404,
-        "expected the name of a session, found 'c'",
+        "expected the name of a session, found 'c'; POST /sessions opens it",
     )
 
 
@@ -282,7 +283,7 @@ def test_a_rule_that_was_changed_still_has_its_place_and_seed(serve, tmp_path):
     ],
 )
 def test_merge_patches_are_those_of_the_rfc(value, patch, expected):
-    assert merged(value, patch) == expected
+    assert patched(value, patch) == expected
 
 
 def test_a_session_lives_from_its_opening_to_its_findings(controls):
@@ -938,3 +939,29 @@ def test_what_the_description_accepts_the_server_does_too(controls, path, method
     assert Draft202012Validator(schema).is_valid(body) is fits
     status, _ = controls(method.upper(), path.removeprefix("/_mockgpt"), body)
     assert (status < 300) is fits
+
+
+def test_a_session_in_use_is_not_begun_anew_by_the_way(controls):
+    controls.ok("POST", "/sessions", {"name": "a"})
+    controls.ok("POST", "/sessions", {"name": "a", "seed": 3})  # nobody has asked it anything
+    controls.says(prefix="/s/a")
+    status, message = controls.refused("POST", "/sessions", {"name": "a"})
+    assert status == 409
+    assert message.startswith("name: expected one that is not in use, found 'a', which has been")
+    assert controls.ok("GET", "/sessions/a")["requests"] == 1
+    controls.ok("DELETE", "/sessions/a")
+    assert controls.ok("POST", "/sessions", {"name": "a"})["requests"] == 0
+
+
+def test_a_closed_session_that_is_reset_is_open(controls):
+    controls.says(prefix="/s/a")
+    controls.ok("DELETE", "/sessions/a")
+    assert controls.ok("POST", "/sessions/a/reset")["closed"] is False
+    controls.says(prefix="/s/a")
+    assert controls.ok("GET", "/sessions/a")["requests"] == 1
+
+
+def test_a_time_that_is_none_is_told_as_it_is_written(controls):
+    status, message = controls.refused("POST", "/clock", {"advance": "-60s"})
+    assert status == 422
+    assert message.endswith("advance: expected a duration, such as 200ms, 1.5s or 2m")
