@@ -215,13 +215,15 @@ def _choices(
     counted = zip(prompts, decoded.prompt_tokens, meant, strict=True)
     for prompt, prompt_tokens, captures in counted:
         reply = _FILLER if captures is None else described
-        room = decoded.model.window - prompt_tokens
-        if reply.filler is not UNSET:
-            room = min(room, _given(reply.filler.tokens, room))
-        room = min(room, request.max_tokens or room)
+        asked = decoded.model.window - prompt_tokens
+        asked = min(asked, request.max_tokens or asked)
+        filler = UNSET if reply.filler is UNSET else reply.filler.tokens
+        room = min(asked, _given(filler, asked))
         for text in texts_of(reply, decoded, prompt, captures or {}, moment):
             tokens = makings.split(text)
-            finish = "length" if len(tokens) > room else _given(reply.finish, "stop")
+            finish = "length" if len(tokens) > room else "stop"
+            if len(tokens) <= room or room < asked:  # a reply's own length is its own affair
+                finish = _given(reply.finish, finish)
             kept = tokens[:room]
             yield Spoken(kept, finish, _parts(reply, kept, makings.defaults))
 

@@ -53,6 +53,8 @@ def shadows(rules: Sequence[Rule]) -> Iterator[tuple[int, int]]:
     asked = [_asked(rule.when) for rule in rules]
     found: dict[int, int] = {}
     for earlier, lists in enumerate(_candidates(parts, asked)):
+        if rules[earlier].vectors:  # it answers as many inputs as it has vectors
+            continue
         before = len(found)
         for positions in lists:
             for index in positions[bisect_right(positions, earlier) :]:

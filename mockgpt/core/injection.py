@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from mockgpt.core import faults
-from mockgpt.core.encode.sse import DONE, event
+from mockgpt.core.encode.sse import DONE, broken, event
 from mockgpt.core.headers import merged
 from mockgpt.core.pace import Draw, seconds
 from mockgpt.core.plan import (
@@ -152,7 +152,7 @@ def _coalesce(plan: Plan, fault: faults.Coalesce, _: Occasion) -> Plan:
         if isinstance(step, Data):
             held.append(step)
             events += step.ends
-        elif held and isinstance(step, Pause):
+        elif held and isinstance(step, Pause) and step.seconds < FOR_EVER:
             wait += step.seconds
             continue
         if events == fault.events or not isinstance(step, Data):
@@ -187,11 +187,13 @@ def _event_lines(plan: Plan, fault: faults.EventLines, _: Occasion) -> Plan:
 
 
 def _garble(plan: Plan, fault: faults.Garble, _: Occasion) -> Plan:
-    number = 0
+    number, which = 0, fault.event
     for step in plan:
+        if isinstance(step, Head) and ("content-type", "application/json") in step.headers:
+            which = 1  # a body that is no stream
         number += isinstance(step, Data) and step.ends
-        if isinstance(step, Data) and step.ends and number == fault.event:
-            yield replace(step, bytes=step.bytes.replace(b"{", b"[", 1))  # as long, and never JSON
+        if isinstance(step, Data) and step.ends and number == which and step.mark != "done":
+            yield replace(step, bytes=broken(step.bytes))
         else:
             yield step
 

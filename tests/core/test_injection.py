@@ -255,6 +255,31 @@ def test_a_garbled_body_is_not_json_and_as_long():
         json.loads(garbled)
 
 
+@pytest.mark.parametrize("body", [b"[1]", b"1", b' {"a": [1]}', b'{"a": "data: {"}', b'"a"'])
+def test_no_json_is_left_of_a_garbled_body(body):
+    plan = whole(200, (("content-type", "application/json"),), body)
+    garbled = data(faulty(plan, [Garble(event=3)], occasion()))
+    assert len(garbled) == len(body)
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(garbled)
+
+
+def test_garbling_leaves_the_other_lines_of_an_event():
+    steps = streamed(EventLines(event="a{b"), Garble(event=2))
+    event = [step.bytes for step in steps if isinstance(step, Data)][1]
+    line, told = event.removesuffix(b"\n\n").split(b"\n")
+    assert line == b"event: a{b"
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(told.removeprefix(b"data: "))
+
+
+@pytest.mark.parametrize("how", [Disconnect(after=2, how="hang"), Stall(after=2)])
+def test_what_came_before_a_hang_is_not_held_back(how):
+    steps = streamed(how, Coalesce(events=3))
+    before = steps[: next(i for i, one in enumerate(steps) if one == Pause(float("inf")))]
+    assert data(before) == joined(1, 2)
+
+
 def test_a_content_type_is_replaced():
     assert streamed(ContentType(type="text/html"))[0].headers == (("content-type", "text/html"),)
     raw = faulty(whole(200, (("Content-Type", "x/y"),), b""), [ContentType(type="a/b")], occasion())

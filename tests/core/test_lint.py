@@ -363,3 +363,10 @@ def test_faults_that_can_act_are_left_alone():
         codes({"reply": {"raw": {"chunks": ["x"]}, "faults": [{"kind": "slice", "bytes": 1}]}})
         == []
     )
+
+
+def test_a_vector_for_each_input_leaves_other_counts_to_the_next():
+    when = {"input": {"contains": "a"}}
+    two, one = [[1.0, 0.0], [0.0, 1.0]], [0.6, 0.8]
+    assert not told(rules=[{"when": when, "reply": {"vectors": v}} for v in (two, one)])
+    assert told(rules=[{"when": when, "reply": {"vectors": v}} for v in (one, two)])

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from msgspec import convert
 from msgspec.structs import replace
 
 from mockgpt.core.conditions import TextMatch, When
@@ -634,3 +635,23 @@ def test_raw_chunks_are_written_each_by_itself_after_their_waits():
     paced = play(Reply(raw=raw, pace=Pace(first=3, each=2)))
     assert paced.waits == [0, 3.0, 1, 0, 2]
     assert not any(isinstance(step, Abort) for step in paced.steps)
+
+
+@pytest.mark.parametrize(
+    ("reply", "asked", "finish"),
+    [
+        ({"filler": {"tokens": 5}}, {}, "length"),
+        ({"filler": {"tokens": 5}, "finish": "stop"}, {}, "stop"),
+        (
+            {"filler": {"tokens": 5}, "finish": "content_filter"},
+            {"max_tokens": 9},
+            "content_filter",
+        ),
+        ({"filler": {"tokens": 5}, "finish": "stop"}, {"max_tokens": 5}, "length"),
+        ({"filler": {"tokens": 5}, "finish": "stop"}, {"max_tokens": 4}, "length"),
+        ({"say": "one two", "finish": "content_filter"}, {"max_tokens": 1}, "length"),
+    ],
+)
+def test_a_filler_of_so_many_tokens_ends_as_its_reply_says(desk, reply, asked, finish):
+    answer = desk(convert({"rules": [{"reply": reply}]}, Scenario))(**asked)
+    assert answer.body["choices"][0]["finish_reason"] == finish

@@ -1,5 +1,7 @@
 """Server-sent events as the service frames them (WHATWG HTML, section 9.2.5; protocol.md, 2.1)."""
 
+import re
+
 import msgspec
 
 DONE = b"data: [DONE]\n\n"
@@ -26,3 +28,11 @@ def json_bytes(value: object) -> bytes:
 def event(data: bytes) -> bytes:
     """Return one event: one `data:` line, one blank line."""
     return b"data: %b\n\n" % data
+
+
+def broken(data: bytes) -> bytes:
+    """Return an event or a body whose JSON is none any more, in as many bytes."""
+    begin = data.find(b"\ndata:") + 1  # behind other lines
+    found = re.search(rb"[{[]", data[begin:])
+    at = begin + (0 if found is None else found.start())
+    return data[:at] + (b"[" if data[at : at + 1] == b"{" else b"{") + data[at + 1 :]
