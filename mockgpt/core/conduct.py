@@ -34,7 +34,7 @@ class Shown(Struct, frozen=True):
 
 def conduct(exchanges: Sequence[Exchange], window: float) -> Iterator[Shown]:
     """Yield what the exchanges of one session show. `window` is the retry window in seconds."""
-    answered = {one.content: one for one in exchanges if not one.failed}
+    answered = {one.content: one for one in exchanges if not (one.failed or refused(one))}
     drifts = [*_drift(exchanges, window)]
     drifted = {shown.exchanges[0].number for shown in drifts}
     for call in calls_of(exchanges, window):

@@ -35,7 +35,7 @@ def fails(sent: "Sent | None", faults: tuple[str, ...]) -> bool:
         return True
     if sent.status < 400:  # noqa: PLR2004
         return False
-    told = dict(sent.told).get("x-should-retry")  # official clients believe it
+    told = sent.named.get("x-should-retry")  # official clients believe it
     return told == "true" or (told != "false" and retryable(sent.status))
 
 
@@ -117,6 +117,11 @@ class Sent(Struct, frozen=True, kw_only=True):
         return tuple(self.told)
 
     @property
+    def named(self) -> dict[str, str]:
+        """Their values, by lower-case names."""
+        return {name.lower(): value for name, value in self.told}
+
+    @property
     def body(self) -> Bytes:
         """The first 64 KiB of the body."""
         parts = [part.bytes if isinstance(part, Events) else part for part in self.kept]
@@ -125,7 +130,7 @@ class Sent(Struct, frozen=True, kw_only=True):
     @property
     def retry_after(self) -> float | None:
         """How many seconds the client was asked to wait before it tries again."""
-        told = dict(self.told)
+        told = self.named
         milliseconds, seconds = told.get("retry-after-ms", ""), told.get("retry-after", "")
         if re.fullmatch(_NUMBER, milliseconds):
             return float(milliseconds) / 1000

@@ -79,6 +79,19 @@ CASES = {
     "gave up on a reset": ([asked(0, None, faults=("disconnect",))], ["gave_up"]),
     "left before anything came": ([asked(0, None, faults=("latency",))], []),
     "another key, which is answered": ([asked(0, 503, key="a"), asked(1, key="b")], []),
+    "another key, which is refused": (
+        [asked(0, 503, key="a"), asked(1, 401, key="b")],
+        ["gave_up"],
+    ),
+    "a refusal that asks for a retry": (
+        [asked(0, 400, told=(("X-Should-Retry", "true"),)), asked(1)],
+        [],
+    ),
+    "a failure that wants no retry": ([asked(0, 503, told=(("X-Should-Retry", "false"),))], []),
+    "Retry-After in capitals": (
+        [asked(0, 429, told=(("Retry-After", "2"),)), asked(1)],
+        ["retry_after_ignored"],
+    ),
     "another key, much later": ([asked(0, 503, key="a"), asked(61, key="b")], ["gave_up"]),
     "a longer Retry-After than the window": (
         [asked(0, 429, told=(("retry-after", "90"),)), asked(90.5)],
