@@ -4,7 +4,7 @@ Unlike `calls.py`, which decides while it answers, this reads what was answered:
 refusals, too, have calls.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -67,23 +67,33 @@ def _chains(equal: list[Exchange], window: float) -> list[list[Exchange]]:
     retry is still to come.
     """
     found: list[list[Exchange]] = []
-    waiting: list[list[Exchange]] = []  # for a further attempt
+    # Those that wait for a further attempt, by the count of their last one, in the order of its end.
+    waiting: defaultdict[int, deque[list[Exchange]]] = defaultdict(deque)
     to_come = Counter(exchange.retries for exchange in equal)
     for exchange in equal:
         to_come[exchange.retries] -= 1
-        waiting = [chain for chain in waiting if follows(chain[-1], exchange, window)]
-        near = [
-            chain for chain in waiting if exchange.retries or not to_come[chain[-1].retries + 1]
-        ]
-        chain = min(near, key=lambda one: one[-1].retries + 1 != exchange.retries, default=[])
-        if chain:
-            waiting.remove(chain)
-        else:
+        chain = None
+        for count in sorted(waiting, key=lambda count: count + 1 != exchange.retries):
+            if chain is None and (exchange.retries or not to_come[count + 1]):
+                chain = _taken(waiting[count], exchange, window)
+        if chain is None:
+            chain = []
             found.append(chain)
         chain.append(exchange)
         if exchange.failed or refused(exchange):
-            waiting.append(chain)
+            waiting[exchange.retries].append(chain)
     return found
+
+
+def _taken(
+    waiting: deque[list[Exchange]], exchange: Exchange, window: float
+) -> list[Exchange] | None:
+    """Take the first call that a request is soon enough for; those before it are over."""
+    while waiting:
+        chain = waiting.popleft()
+        if follows(chain[-1], exchange, window):
+            return chain
+    return None
 
 
 def follows(before: Exchange, after: Exchange, window: float) -> bool:

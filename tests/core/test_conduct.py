@@ -161,6 +161,15 @@ def test_calls_are_told_apart_by_their_content_and_end_with_an_answer():
     assert attempts == [[0, 1], [0.1], [2], [3, 4]]
 
 
+def test_very_many_parallel_equals_are_told_apart():
+    first = [asked(n / 1e6, 429, number=n + 1) for n in range(20_000)]
+    again = [asked(1 + n / 1e6, retries=1, number=n + 20_001) for n in range(20_000)]
+    found = calls_of([*first, *again], WINDOW)
+    assert [[e.number for e in call.attempts] for call in found] == [
+        [n, n + 20_000] for n in range(1, 20_001)
+    ]
+
+
 def test_a_call_reads_well():
     (call,) = calls_of([asked(0, 503), asked(1, events=3, ending="client_left", rule="r")], WINDOW)
     assert (len(call.attempts), call.status, call.rule, call.cancelled_after) == (2, 200, "r", 3)
