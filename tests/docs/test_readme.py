@@ -100,6 +100,9 @@ def test_the_service_has_the_model_that_it_adds(blocks, tmp_path):
         for asked, answers in (("gpt-4o-mini", "gpt-4o-mini-2024-07-18"), ("gpt-4", "gpt-4")):
             answer = client.chat.completions.create(model=asked, messages=question)
             assert answer.model == answers
+        mock.on(user="Hello!").reply("scripted")
+        answer = client.chat.completions.create(model="gpt-4o-mini", messages=question)
+        assert answer.choices[0].message.content == "scripted"
 
 
 def test_the_scenario_answers_as_it_reads(blocks, tmp_path):
