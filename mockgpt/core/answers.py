@@ -222,7 +222,7 @@ def _choices(
         for text in texts_of(reply, decoded, prompt, captures or {}, moment):
             tokens = makings.split(text)
             finish = "length" if len(tokens) > room else "stop"
-            if len(tokens) <= room or room < asked:  # a reply's own length is its own affair
+            if finish == "stop" or room < asked:  # a reply's own length is its own affair
                 finish = _given(reply.finish, finish)
             kept = tokens[:room]
             yield Spoken(kept, finish, _parts(reply, kept, makings.defaults))

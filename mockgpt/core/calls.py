@@ -84,10 +84,9 @@ class Calls:
 
         `body` identifies what was asked. A client that counts its retries says so; for others an
         equal body within the window of a failed attempt is one (design, "Calls and attempts"), which
-        begins when the server said that one may try again. Of
-        several calls it is the one with as many attempts as counted, then the one that failed first.
-        A counted retry with another body continues a call by what is `wanted`. Calls of rules that its
-        caller does not fit are not continued.
+        begins when the server said that one may try again. Of several calls it is the one with as many
+        attempts as counted, then the one that failed first. A counted retry with another body
+        continues a call by what is `wanted`. Calls of rules that it does not `fit` are not continued.
         """
         waiting = self._open.get(body)
         if waiting is None and retry_count > 0 and wanted is not None:

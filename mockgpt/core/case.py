@@ -61,8 +61,8 @@ class Case(Struct, eq=False):
     `key` is that of its draws. `attempt` is of its call, which `calls` counted: those of the
     scenario that was played then, whatever is by the time it ends. `by` is who answers it, and
     `hidden` is of an API key, and not to be recorded. It is `spoilt` if faults left no answer of one
-    whose next attempt gets another. `before` is what had been decided of one that
-    mockgpt failed on: its attempt and its place among a key's requests end with this.
+    whose next attempt gets another. `before` is what had been decided of one that mockgpt failed on:
+    its attempt and its place among a key's requests end with this.
     """
 
     incoming: Incoming

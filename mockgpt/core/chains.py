@@ -46,10 +46,8 @@ def calls_of(exchanges: Iterable[Exchange], window: float) -> tuple[Call, ...]:
     begun: dict[tuple[str, str | None, int], tuple[bytes, str]] = {}
     for exchange in exchanges:
         if exchange.method == "POST" and exchange.content:
-            same, counted = (
-                (exchange.content, exchange.key),
-                (exchange.chosen, exchange.rule, exchange.call),
-            )
+            same = (exchange.content, exchange.key)
+            counted = (exchange.chosen, exchange.rule, exchange.call)
             if exchange.attempt == 1:
                 begun[counted] = same
             elif exchange.attempt > 1:  # with other parameters, perhaps, or by another key

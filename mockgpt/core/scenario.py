@@ -97,7 +97,10 @@ class Scenario(Entry, frozen=True, kw_only=True, dict=True):  # for what is work
     seed: Annotated[
         int | UnsetType, Meta(description="Of ids, filler, jitter and chances; default 0.")
     ] = UNSET
-    service: Annotated[str, Meta(description="The imitated service.")] = "pgpt"
+    service: Annotated[
+        str | UnsetType,
+        Meta(description="The service that it is for; default: whichever is served."),
+    ] = UNSET
     defaults: Annotated[
         Defaults, Meta(description="Pace and faults of every reply that does not say otherwise.")
     ] = Defaults()

@@ -20,7 +20,7 @@ _GROUP = re.compile(r"\(\?P<(\w+)>")
 
 def problems(scenario: Scenario, service: Service) -> Iterator[Problem]:
     """Yield what the types alone cannot refuse, with its place in the scenario."""
-    if scenario.service != service.name:
+    if scenario.service not in (UNSET, service.name):
         wanted = f"the service that is served, '{service.name}'"
         yield ("service",), f"expected {wanted}, found '{scenario.service}'"
     for where, message in (

@@ -57,7 +57,7 @@ def load_scenarios(
     A name without a dot or a slash is a shipped scenario's; a mapping is what a file may say. Raises
     ScenarioError.
     """
-    return _merged([_placed(source, service) for source in sources], service, seed)
+    return _merged([_placed(source, service) for source in sources], seed)
 
 
 def load_sent(sent: dict[str, Any] | str, service: Service, *, seed: int | None = None) -> Loaded:
@@ -72,7 +72,7 @@ def load_sent(sent: dict[str, Any] | str, service: Service, *, seed: int | None 
     for place, message in file_problems(scenario):
         document.complain(place, message)
     _judge(document, fit, problems(scenario, service))
-    return _merged([Placed(name, scenario, _places(document, scenario))], service, seed)
+    return _merged([Placed(name, scenario, _places(document, scenario))], seed)
 
 
 def check_uncounted(loaded: Loaded) -> None:
@@ -113,7 +113,7 @@ def _placed(source: Source, service: Service) -> Placed:
             return _load(fspath(source), service)
 
 
-def _merged(loaded: list[Placed], service: Service, seed: int | None) -> Loaded:
+def _merged(loaded: list[Placed], seed: int | None) -> Loaded:
     """Make one of several scenarios."""
     steps, rules = count(1), count(1)
     scenarios = [numbered(one.scenario, steps, rules) for one in loaded]
@@ -127,7 +127,7 @@ def _merged(loaded: list[Placed], service: Service, seed: int | None) -> Loaded:
     merged = Scenario(
         name=" + ".join(scenario.name for scenario in scenarios),
         about=" ".join(filter(None, (scenario.about for scenario in scenarios))),
-        service=service.name,
+        service=_agreed(loaded, "service", UNSET),
         seed=_agreed(loaded, "seed", 0) if seed is None else seed,
         retry_window=_agreed(loaded, "retry_window", Scenario().retry_window),
         defaults=_agreed(loaded, "defaults", Defaults()),

@@ -552,6 +552,16 @@ def test_a_service_that_extends_another_is_judged_as_a_whole(text, message, tmp_
     assert str(caught.value).startswith(f"{path}{message}")
 
 
+def test_a_scenario_that_names_no_service_is_for_any(tmp_path):
+    (tmp_path / "mine.yaml").write_text("extends: pgpt\nname: mine\n", "utf-8")
+    mine = load_service(str(tmp_path / "mine.yaml"))
+    rules = [{"reply": "a"}]
+    for named in ({}, {"service": "mine"}):
+        assert load_scenarios([{"mockgpt": 1, "rules": rules, **named}], mine).scenario.rules
+    with pytest.raises(ScenarioError, match="expected the service that is served, 'mine', found"):
+        load_scenarios([{"mockgpt": 1, "rules": rules, "service": "pgpt"}], mine)
+
+
 def test_a_service_that_extends_another_says_what_is_other_or_further(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(
