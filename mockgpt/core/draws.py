@@ -5,13 +5,15 @@ order in which concurrent requests arrive changes nothing and one seed gives the
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import product
 
-_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS = ["".join(reversed(pair)) for pair in product(_ALPHABET, repeat=2)]
 _PAIR = len(_PAIRS)
 _FOUR = _PAIR**2  # as many characters as one division of a large number gives quickly
+_FIFTY_YEARS = 50 * 365 * 24 * 3600
 
 
 def draw(seed: int, *purpose: str | bytes | int, size: int = 32) -> bytes:
@@ -43,10 +45,12 @@ def drawing(seed: int, parts: bytes) -> Callable[[bytes], bytes]:
     return drawn
 
 
-def answer_id(prefix: str, drawn: bytes) -> str:
-    """Return `prefix` + 29 characters of [A-Za-z0-9] from at least 32 drawn bytes.
+def answer_id(prefix: str, created: int, drawn: bytes) -> str:
+    """Return `prefix` + 29 characters of [0-9A-Za-z]: five of the second `created`, 24 of the draw.
 
-    So long are chatcmpl- and cmpl- ids: protocol.md, section 6.
+    So long are chatcmpl- and cmpl- ids (protocol.md, section 6), and so they begin: read as a number,
+    the first five of each id in the service's documentation are its `created` less fifty years of 365
+    days. `created` is of the Unix epoch, and `drawn` at least 32 bytes.
     """
     n, of, pairs = int.from_bytes(drawn), _PAIR, _PAIRS
     # One by one: a loop would take half as long again. Four characters come from one division.
@@ -56,12 +60,22 @@ def answer_id(prefix: str, drawn: bytes) -> str:
     n, d = divmod(n, _FOUR)
     n, e = divmod(n, _FOUR)
     n, f = divmod(n, _FOUR)
-    n, g = divmod(n, _FOUR)
     return (
-        f"{prefix}{pairs[a % of]}{pairs[a // of]}{pairs[b % of]}{pairs[b // of]}{pairs[c % of]}"
-        f"{pairs[c // of]}{pairs[d % of]}{pairs[d // of]}{pairs[e % of]}{pairs[e // of]}"
-        f"{pairs[f % of]}{pairs[f // of]}{pairs[g % of]}{pairs[g // of]}{pairs[n % of][0]}"
+        f"{prefix}{_second(created)}{pairs[a % of]}{pairs[a // of]}{pairs[b % of]}{pairs[b // of]}"
+        f"{pairs[c % of]}{pairs[c // of]}{pairs[d % of]}{pairs[d // of]}{pairs[e % of]}{pairs[e // of]}"
+        f"{pairs[f % of]}{pairs[f // of]}"
     )
+
+
+@lru_cache(maxsize=64)
+def _second(created: int) -> str:
+    """Return five characters that rise with time, from 2019-12-20 for 29 years."""
+    n = max(0, created - _FIFTY_YEARS)
+    last_first = ""
+    for _ in range(5):
+        n, digit = divmod(n, len(_ALPHABET))
+        last_first += _ALPHABET[digit]
+    return last_first[::-1]
 
 
 def uuid4(drawn: bytes) -> str:

@@ -154,10 +154,10 @@ def answered(prepared: Prepared, manner: Manner, key: bytes, at: int) -> Plan:
     }
     filled = Filled(prepared.layout, tuple([text.format_map(values) for text in prepared.texts]))
     headers = filled if not manner.headers else _with(filled, manner.headers, prepared.common)
+    created = at if answer.created is None else answer.created
     id_ = answer.id
     if id_ is None and encoded.id:
-        id_ = answer_id(encoded.id, drawn(_ID))
-    created = at if answer.created is None else answer.created
+        id_ = answer_id(encoded.id, created, drawn(_ID))
     if encoded.streamed:
         return stream(headers, encoded.filled(id_ or "", created))
     wait = answer.content.wait if isinstance(answer.content, Said) else 0.0

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
@@ -16,6 +17,8 @@ from mockgpt.core.journal import Journal
 from mockgpt.core.prose import knows_locale, locale_of, prose
 from mockgpt.core.verdict import Finding, amiss
 from mockgpt.files.services import load_service
+
+DOCUMENTED = (Path(__file__).parents[2] / "scenarios/documentation.yaml").read_text("utf-8")
 
 
 def test_draws_depend_on_the_seed_and_on_every_part():
@@ -41,15 +44,31 @@ def test_what_is_drawn_for_further_parts_is_what_a_draw_for_all_of_them_is():
 
 
 def test_ids_are_for_ever():
-    assert answer_id("chatcmpl-", draw(7)) == "chatcmpl-VgdIuOQ0J6ZeenpXet6PDeQLjkeGc"
+    assert answer_id("chatcmpl-", 1686986070, draw(7)) == "chatcmpl-7SKQgLWT8kEGq9wPUUdfNUjwF3UGB"
     assert uuid4(draw(7)) == "0a420b07-2ce7-4f6a-a833-576ffa74ea21"
 
 
 def test_ids_have_the_form_of_the_service_s():
-    ids = {answer_id("chatcmpl-", draw(0, n)) for n in range(200)}
+    ids = {answer_id("chatcmpl-", 0, draw(0, n)) for n in range(200)}
     assert len(ids) == 200
     assert all(re.fullmatch(r"chatcmpl-[A-Za-z0-9]{29}", one) for one in ids)
-    assert len(Counter("".join(one[9:] for one in ids))) == 62
+    assert len(Counter("".join(one[14:] for one in ids))) == 62
+
+
+def test_ids_begin_as_those_of_the_documentation_do_in_their_seconds():
+    documented = re.findall(r"id: ((?:chat)?cmpl-)(\w{5})\w{24}\n *created: (\d+)", DOCUMENTED)
+    assert len(documented) == 3
+    for prefix, second, created in documented:
+        assert answer_id(prefix, int(created), draw(0)).startswith(prefix + second)
+
+
+def test_ids_rise_with_time():
+    seconds = [0, 1_576_800_000, *range(1_577_000_000, 2_400_000_000, 17_000_000)]
+    ids = [answer_id("", created, draw(7)) for created in seconds]
+    assert ids == sorted(ids)
+    assert ids[0] == ids[1] < ids[2]
+    assert {len(one) for one in ids} == {29}
+    assert len(answer_id("", 10**12, draw(7))) == 29  # a scenario may say any second
 
 
 def test_request_ids_are_uuids_of_version_4():
