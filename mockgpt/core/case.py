@@ -16,6 +16,7 @@ from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import NOBODY, Author, Exchange, Incoming, Sent
 from mockgpt.core.keys import Caller
 from mockgpt.core.limits import Granted
+from mockgpt.core.parsing import canonical
 from mockgpt.core.redaction import Redaction, repeated
 from mockgpt.core.replies import Reply
 from mockgpt.core.requests import Asked
@@ -160,48 +161,53 @@ def _known(
 ) -> Known:
     method, path, query, body = said
     accepted = settings.api_keys
-    secrets = repeated(caller.secret, (path, *caller.headers.values()), body)
     route = find(path, service)
+    error = refusal(method, path, route, service, query)
+    if error is None and method != "OPTIONS":  # browsers send their pre-flight without a key
+        error = keys.refusal(caller.keys, accepted, caller.bearer) or trouble
+    errors: tuple[ApiError, ...] = () if error is None else (error,)
+    endpoint: str | None = None
+    decoded: Decoded | None = None
+    if error is None:
+        assert route is not None, "an unknown path is a refusal"
+        endpoint = route.endpoint.name
+        if method != "OPTIONS" and endpoint in DECODED:
+            found = decode(
+                body,
+                caller.headers.get("content-type"),
+                endpoint=route.endpoint,
+                path_model=route.model,
+                service=service,
+                split=remembering(settings.split),
+                strict=settings.strict,
+            )
+            if isinstance(found, Decoded):
+                decoded = found
+            else:
+                errors = found
+    content = body if decoded is None else canonical(decoded.body)
+    secrets = repeated(caller.secret, (path, *caller.headers.values()), body)
     record = Exchange(
         at=0.0,
         method=method,
         path=path,
         headers=caller.headers,
         body=body,
-        content=draw(0, method, path, query, body, size=16),
+        content=draw(0, method, path, query, content, size=16),
         key=keys.fingerprint(keys.decisive(caller.keys, accepted)),
+        endpoint=endpoint,
+        request=None if decoded is None else decoded.request,
         retries=caller.retries,
+        ignored=() if decoded is None else decoded.ignored,
         redaction=settings.redaction.knowing(secrets),
     )
-    known = Known(caller=caller, record=record, route=route)
-    error = refusal(method, path, route, service, query)
-    if error is None and method != "OPTIONS":  # browsers send their pre-flight without a key
-        error = keys.refusal(caller.keys, accepted, caller.bearer) or trouble
-    if error is not None:
-        known.errors = (error,)
-        return known
-    assert route is not None, "an unknown path is a refusal"
-    known.record = record = replace(record, endpoint=route.endpoint.name)
-    if method == "OPTIONS" or record.endpoint not in DECODED:
-        return known
-    decoded = decode(
-        body,
-        caller.headers.get("content-type"),
-        endpoint=route.endpoint,
-        path_model=route.model,
-        service=service,
-        split=remembering(settings.split),
-        strict=settings.strict,
-    )
-    if not isinstance(decoded, Decoded):
-        known.errors = decoded
-        return known
-    known.record = replace(record, request=decoded.request, ignored=decoded.ignored)
-    known.decoded = decoded
-    known.wanted = Wanted(record.key, decoded.request)
-    known.asked = Asked(
-        request=decoded.request, body=decoded.body, headers=caller.sent, api_keys=caller.keys
-    )
+    known = Known(caller=caller, record=record, route=route, errors=errors)
+    if decoded is not None:
+        known.decoded = decoded
+        known.wanted = Wanted(record.key, decoded.request)
+        known.asked = Asked(
+            request=decoded.request, body=decoded.body, headers=caller.sent, api_keys=caller.keys
+        )
     return known
 
 

@@ -17,6 +17,9 @@ _TOKEN = re.compile(  # a string, a number
     r'"(?:[^"\\]|\\.)*"|(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)', re.DOTALL
 )
 
+# Bytes of a body that are the same however it was spelt: its keys in order, without white space.
+canonical = msgspec.json.Encoder(order="deterministic").encode
+
 
 def parsed(body: bytes, content_type: str | None) -> Body | ApiError:
     """Return the JSON object of a body. A body without a Content-Type is taken for JSON."""

@@ -255,3 +255,55 @@ def test_a_service_s_headers_may_have_braces_of_their_own():
     assert {(one["x-a"], one["x-b"]) for one in found} == {("}", "{x}")}
     assert all(re.fullmatch("a [0-9a-f-]{36} b", one["x-c"]) for one in found)
     assert len({one["x-c"] for one in found}) == 3
+
+
+SPELLINGS = (
+    b'{"model":"gpt-4","messages":[{"role":"user","content":"\xe4\xbd\xa0"}],"temperature":0.5}',
+    b'{"temperature":0.5,"messages":[{"content":"\xe4\xbd\xa0","role":"user"}],"model":"gpt-4"}',
+    b'{\n  "messages": [{"role": "user", "content": "\\u4f60"}],\n  "model": "gpt-4",\n  "temperature": 0.5\n}',
+)
+
+
+def spelt(engine, body, at=0.0):
+    incoming = Incoming(
+        method="POST",
+        path="/v1/chat/completions",
+        headers={"authorization": "Bearer k"},
+        body=body,
+        at=0.0,
+        elapsed=at,
+    )
+    outcome = engine.answer(incoming)
+    return outcome, list(outcome.plan)
+
+
+def engine_of(*rules):
+    return Engine(loaded(*rules), load_service("pgpt"), Settings())
+
+
+def test_how_a_body_is_spelt_changes_no_byte_of_its_answer():
+    faults = [{"kind": "truncate_body", "bytes": 30, "chance": 0.5}]
+    for rule in ({"reply": {"filler": {}}}, {"reply": {"say": "Hi", "faults": faults}}):
+        plans = [spelt(engine_of(rule), body)[1] for body in SPELLINGS]
+        assert plans[0] == plans[1] == plans[2]
+
+
+def test_a_retry_that_is_spelt_otherwise_is_the_next_attempt():
+    engine = engine_of({"reply": {"attempts": [{"error": "overloaded"}, "second"]}})
+    heads = []
+    for n, body in enumerate(SPELLINGS[:2]):
+        outcome, steps = spelt(engine, body, at=float(n))
+        heads.append(steps[0].status)
+        engine.record(outcome, Sent(status=steps[0].status))
+    assert heads == [529, 200]
+    assert [(one.call, one.attempt) for one in engine.default.journal] == [(1, 1), (1, 2)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [SPELLINGS[0].replace(b"0.5", b"0.6"), SPELLINGS[0][:-1] + b',"user":"u"}'],
+    ids=["value", "parameter"],
+)
+def test_what_a_body_says_is_another_request(body):
+    engine = engine_of({"reply": "Hi"})
+    assert spelt(engine, body)[1] != spelt(engine_of({"reply": "Hi"}), SPELLINGS[0])[1]
