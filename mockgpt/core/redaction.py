@@ -19,8 +19,11 @@ from msgspec.structs import replace
 from mockgpt.core.entry import did_you_mean
 
 MARK = "***"
-SECRETS = re.compile(  # also within JSON, where a line before ends with the letters \n
-    r"(?:\b|(?<=\\[nrt]))(?:sk-(?!mock)(?:proj-)?[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}\b"
+# Words are of ASCII here: to \b, what stands right behind a Chinese character is within its word.
+_BEGIN, _END = r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])"
+SECRETS = re.compile(  # also within JSON, behind the letters \n or \u662f
+    rf"(?:{_BEGIN}|(?<=\\[nrt])|(?<=\\u[0-9A-Fa-f]{{4}}))"
+    rf"(?:sk-(?!mock)(?:proj-)?[A-Za-z0-9_-]{{20,}}|AKIA[0-9A-Z]{{16}}{_END}"
     r"|gh[pousr]_[A-Za-z0-9]{36,}|xox[abpr]-[A-Za-z0-9-]{10,}|AIza[0-9A-Za-z_-]{35}"
     r"|eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"  # a JWT
     r"|c2st[A-Za-z0-9+/_-]{24,}={0,2})"  # `sk-…` in base64
@@ -30,10 +33,12 @@ _CALLED = (
     r"(?:api|access|secret|private|subscription)[-_]?key|authorization|cookie|passw(?:or)?d"
     r"|client[-_]?secret|(?:access|api|auth|bearer|id|refresh|session)[-_]?token"
 )
+# Chinese and Japanese characters, and their punctuation: no part of a key or address that they stand beside.
+_HAN = "\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef"
 # `api_key=…`, `"api_key": "…"`, `Authorization: Bearer …`: in forms, in JSON that is none, in words.
 _GIVEN = re.compile(
-    rf"(?i)((?:{_CALLED})(?:=|\s*:\s*|(\\*[\"'])\s*[:=]\s*\\*[\"'])(?:(?:bearer|basic)\s+)?"
-    r"|[?&](?:key|token|secret)=|\bbearer\s+(?=\S{16}))(?!sk-mock)[^\s\"'\\&,;}]{8,}"
+    rf"(?i)((?:{_CALLED})(?:[=＝]|\s*[:：]\s*|(\\*[\"'])\s*[:=]\s*\\*[\"'])(?:(?:bearer|basic)\s+)?"
+    rf"|[?&](?:key|token|secret)=|{_BEGIN}bearer\s+(?=\S{{16}}))(?!sk-mock)[^\s\"'\\&,;}}{_HAN}]{{8,}}"
 )
 _NAMED = re.compile(f"(?i){_CALLED}")
 _WEAKLY_NAMED = re.compile("(?i)(?:^|[-_])(?:key|token|secret)$")  # where the value looks like one
@@ -42,7 +47,8 @@ _LONG = 16  # characters of a key that no other text has by chance
 _ESCAPED = re.compile(rb"\\u00([2-7][0-9A-Fa-f])")
 _PERCENT = re.compile(r"[\w.~-]*(?:%[0-9A-Fa-f]{2}[\w.~-]*){1,1000}")
 SECRET_SIZE = 200  # characters, more than make a secret known
-_EMAIL = r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
+_PART = f"[^\\W{_HAN}]"  # a letter, a digit or _ of an address
+_EMAIL = rf"(?:{_PART}|[.+-]){{1,64}}@(?:{_PART}|-){{1,63}}(?:\.(?:{_PART}|-){{1,63}}){{1,8}}"
 
 Change = Callable[[str], str]
 
@@ -54,7 +60,7 @@ _STARTS = (
 )
 _ENDS = (
     *("key", "ation", "cookie", "passw", "secret", "bearer"),
-    *("oken=", "oken:", "oken ", 'oken"', "oken'", "oken\\"),
+    *("oken=", "oken:", "oken＝", "oken：", "oken ", 'oken"', "oken'", "oken\\"),
 )
 
 

@@ -42,6 +42,18 @@ OPAQUE = "0123456789abcdef0123"
         ("what is a password? tell me", "what is a password? tell me"),
         ("prompt_tokens: 1234567890", "prompt_tokens: 1234567890"),
         (f"eyJhbGciOiJIUzI1.{OPAQUE}.abc", "***"),
+        (f"我的密钥是{SK}，请帮我", "我的密钥是***，请帮我"),
+        (json.dumps(f"密钥是{SK}"), '"\\u5bc6\\u94a5\\u662f***"'),
+        (f"令牌eyJhbGciOiJIUzI1.{OPAQUE}.abc吗", "令牌***吗"),
+        ("令牌AKIAABCDEFGHIJKLMNOP过期", "令牌***过期"),
+        ("AKIAABCDEFGHIJKLMNOPQ", "AKIAABCDEFGHIJKLMNOPQ"),
+        (f"api_key：{OPAQUE}，这段代码为什么报错", "api_key：***，这段代码为什么报错"),
+        (f"access_token＝{OPAQUE}", "access_token＝***"),
+        (
+            "cookie:浏览器用来保存登录状态的小文件是什么",
+            "cookie:浏览器用来保存登录状态的小文件是什么",
+        ),
+        ("password: пароль-от-всего", "password: ***"),
     ],
 )
 def test_secrets_are_known_by_their_looks(text, told):
@@ -118,6 +130,7 @@ CHAT = {
         (["prompts"], b"{broken ann", "‹redacted, 11 characters›".encode()),
         (["emails"], b"{broken ann@example.com", b"{broken ***"),
         (["emails"], {"ann@example.com": 1}, {"***": 1}),
+        (["emails"], ["请联系zhang@example.com谢谢", "jörg@müller.de"], ["请联系***谢谢", "***"]),
         ([], {"a": {"api_key": "x", "token": OPAQUE}}, {"a": {"api_key": "***", "token": "***"}}),
         ([], {"token": "word", "key": "a b"}, {"token": "word", "key": "a b"}),
         ([], b'{"a":"' + SK.encode() + b'","a":"b"}', b'{"a":"***","a":"b"}'),
