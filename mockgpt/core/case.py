@@ -11,7 +11,7 @@ from mockgpt.core.answers import Usage
 from mockgpt.core.calls import Attempt, Calls, Wanted
 from mockgpt.core.decode import DECODED, Decoded, decode
 from mockgpt.core.draws import draw
-from mockgpt.core.endpoints import Route, find, refusal
+from mockgpt.core.endpoints import Route, find, preflight, refusal
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import NOBODY, Author, Exchange, Incoming, Sent
 from mockgpt.core.keys import Caller
@@ -162,14 +162,14 @@ def _known(
     method, path, query, body = said
     accepted = settings.api_keys
     route = find(path, service)
-    error = refusal(method, path, route, service, query)
+    asks_first = preflight(method, caller.headers)
+    error = None if asks_first else refusal(method, path, route, service, query)
     if error is None and method != "OPTIONS":  # browsers send their pre-flight without a key
         error = keys.refusal(caller.keys, accepted, caller.bearer) or trouble
     errors: tuple[ApiError, ...] = () if error is None else (error,)
     endpoint: str | None = None
     decoded: Decoded | None = None
-    if error is None:
-        assert route is not None, "an unknown path is a refusal"
+    if error is None and route is not None:
         endpoint = route.endpoint.name
         if method != "OPTIONS" and endpoint in DECODED:
             found = decode(

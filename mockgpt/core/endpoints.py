@@ -4,6 +4,7 @@ Which paths there are is the service's data; a further endpoint is a row there a
 """
 
 import string
+from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
@@ -77,6 +78,11 @@ def encode(request: Request, answer: Answer) -> Encoded:
     if request.stream:
         return stream(form, answer, answer.content, include_usage=request.include_usage)
     return whole(form, answer, answer.content)
+
+
+def preflight(method: str, headers: Mapping[str, str]) -> bool:
+    """Tell whether a browser asks first (Fetch, section 4.8): whatever the path, so that it sees a 404."""
+    return method == "OPTIONS" and "access-control-request-method" in headers
 
 
 def refusal(

@@ -1,4 +1,4 @@
-"""Decisions to plans: an error, an answer, a list of models, a browser's pre-flight.
+"""Decisions to plans: an error, an answer.
 
 Here a response gets its headers, its pace and its faults. All of it depends on values alone.
 """
@@ -11,14 +11,12 @@ from msgspec.structs import replace
 
 from mockgpt.core.answers import Answer, Embedded, Said
 from mockgpt.core.calls import Attempt
-from mockgpt.core.decode import Decoded, model_not_found
+from mockgpt.core.decode import Decoded
 from mockgpt.core.draws import answer_id, between, draw, drawing, part, uuid4
-from mockgpt.core.encode import models
 from mockgpt.core.encode.sse import json_bytes
 from mockgpt.core.encode.text import Encoded
-from mockgpt.core.endpoints import Route, allowed, encode
+from mockgpt.core.endpoints import encode
 from mockgpt.core.errors import ApiError, media_type, one_line, render
-from mockgpt.core.exchange import Incoming
 from mockgpt.core.faults import Fault
 from mockgpt.core.headers import merged, printable
 from mockgpt.core.injection import Occasion, faulty, happens
@@ -48,7 +46,7 @@ class Manner(Struct, frozen=True, kw_only=True):
 def refused(errors: tuple[ApiError, ...], manner: Manner, key: bytes) -> tuple[Plan, str]:
     """Return the response that errors give, and its message. `key` is the request's, for draws."""
     rendered = render(errors, manner.service, manner.dialect)
-    headers = merged(_common(manner, key), dict(rendered.headers))
+    headers = merged(common(manner, key), dict(rendered.headers))
     return whole(rendered.status, headers, rendered.body), rendered.message
 
 
@@ -205,41 +203,6 @@ def _typed(headers: dict[str, str], body: bytes) -> Headers:
     return given if typed else (*given, ("content-type", media_type(body)))
 
 
-def unruled(incoming: Incoming, route: Route, manner: Manner, key: bytes) -> Plan | ApiError:
-    """Return what is answered without a rule: to browsers that ask first, and about models."""
-    if incoming.method == "OPTIONS":
-        return _preflight(incoming, route.endpoint, manner, key)
-    return _listed(route, manner, key)
-
-
-def _listed(route: Route, manner: Manner, key: bytes) -> Plan | ApiError:
-    """Return the response with all models or the one that the path names."""
-    body = models.listed(manner.service)
-    if route.item is not None:
-        model = manner.service.model(route.item)
-        if model is None:
-            return model_not_found(route.item, route.endpoint, manner.service)
-        body = models.one(model)
-    return whole(200, (*_common(manner, key), ("content-type", "application/json")), body)
-
-
-def _preflight(incoming: Incoming, endpoint: Endpoint, manner: Manner, key: bytes) -> Plan:
-    """Answer what a browser asks before it sends a request of another origin (Fetch, section 3.3).
-
-    The requested headers are repeated: `*` does not cover Authorization.
-    """
-    asked = incoming.headers.get("access-control-request-headers", "*")
-    methods = ", ".join(allowed(endpoint))
-    headers = (
-        *_common(manner, key),
-        ("allow", methods),
-        ("access-control-allow-methods", methods),
-        ("access-control-allow-headers", printable(asked)),
-        ("access-control-max-age", "86400"),
-    )
-    return whole(204, headers, b"")
-
-
 def disturbed(
     plan: Plan,
     reply: Reply,
@@ -289,7 +252,8 @@ def _headed(plan: Plan, headers: dict[str, str]) -> Plan:
         )
 
 
-def _common(manner: Manner, key: bytes) -> Headers:
+def common(manner: Manner, key: bytes) -> Headers:
+    """Return the headers of every response: the service's, and those of this manner."""
     values = {"request_id": uuid4(drawing(manner.seed, part(key))(_REQUEST_ID))}
     own = [(name, _formatted(text, values)) for name, text in manner.service.headers.items()]
     return (*own, *manner.headers)

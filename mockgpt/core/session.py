@@ -30,6 +30,7 @@ from mockgpt.core.responses import Prepared
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.service import Service
 from mockgpt.core.settings import Settings, remembering
+from mockgpt.core.unruled import unruled
 from mockgpt.core.verdict import Finding, amiss, judged, unasked, unmet_steps, weighed
 
 _FINDINGS = 1_000
@@ -140,9 +141,7 @@ class Session:
             return self._refuse(case, *known.errors, advised=True)
         if known.decoded is not None:
             return self._limited(case, known.decoded) if self._quotas.limited else self._reply(case)
-        route = known.route
-        assert route is not None, "an unknown path is an error"
-        plan = responses.unruled(incoming, route, case.manner, case.key)
+        plan = unruled(incoming, known.route, case.manner, case.key)
         if isinstance(plan, ApiError):
             return self._refuse(case, plan, advised=True)
         return self._outcome(case, plan)

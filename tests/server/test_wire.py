@@ -215,6 +215,18 @@ def test_a_preflight(serve):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("path", ["/v1/responses", "/chat/completions", "/v1/chat/completions/"])
+def test_a_browser_is_let_through_to_the_404_that_it_gets(serve, path):
+    client = serve()
+    headers = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-a"}
+    first = client.ask(client.request(path, method="OPTIONS", headers=headers), "OPTIONS")
+    assert first.status == 204
+    assert first["access-control-allow-methods"] == "POST, OPTIONS"
+    assert first["access-control-allow-headers"] == "x-a"
+    assert client.post(HELLO, path).status == 404
+    assert client.ask(client.request(path, method="OPTIONS"), "OPTIONS").status == 404
+
+
 def test_a_wrong_method(serve):
     client = serve()
     response = client.post(b"", method="DELETE")
