@@ -1,6 +1,6 @@
 """A request on its way to an answer, and what is known of it for its record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache, partial
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from mockgpt.core.draws import draw
 from mockgpt.core.endpoints import Route, find, preflight, refusal
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import NOBODY, Author, Exchange, Incoming, Sent
+from mockgpt.core.faults import Fault
 from mockgpt.core.keys import Caller
 from mockgpt.core.limits import Granted
 from mockgpt.core.parsing import canonical
@@ -61,8 +62,9 @@ class Case(Struct, eq=False):
 
     `key` is that of its draws. `attempt` is of its call, which `calls` counted: those of the
     scenario that was played then, whatever is by the time it ends. `by` is who answers it, and
-    `hidden` is of an API key, and not to be recorded. It is `spoilt` if faults left no answer of one
-    whose next attempt gets another. `before` is what had been decided of one that mockgpt failed on:
+    `hidden` is of an API key, and not to be recorded. Of the faults `given`, those at the indices that
+    `acted` changed something of what was sent so far, and `spoils` tells of their kinds whether they
+    left no answer while the next attempt gets another. `before` is what had been decided of one that mockgpt failed on:
     its attempt and its place among a key's requests end with this.
     """
 
@@ -80,8 +82,9 @@ class Case(Struct, eq=False):
     message: str = ""
     advice: str = ""
     hidden: str = ""
-    faults: tuple[str, ...] = ()
-    spoilt: bool = False
+    given: tuple[Fault, ...] = ()
+    acted: Collection[int] = ()
+    spoils: Callable[[tuple[str, ...]], bool] = lambda _: False
     usage: Usage | None = None
     bug: Exception | None = None
     before: "Case | None" = None
@@ -107,7 +110,7 @@ class Case(Struct, eq=False):
             chosen=by.chosen,
             call=attempt.call,
             attempt=attempt.attempt,
-            faults=self.faults,
+            faults=tuple([str(self.given[n].__struct_config__.tag) for n in sorted(self.acted)]),
             usage=self.usage,
             sent=sent,
         )
@@ -126,7 +129,10 @@ class Case(Struct, eq=False):
         """Note in its call how its attempt ended; give back its place among its key's requests."""
         if self.attempt is not None:
             assert self.calls is not None, "they counted the attempt"
-            content, failed = self.known.record.content, exchange.failed or self.spoilt
+            content, failed = (
+                self.known.record.content,
+                exchange.failed or self.spoils(exchange.faults),
+            )
             self.calls.ended(content, self.attempt, exchange.sent, exchange.ended, failed=failed)
         if self.granted is not None:
             self.granted.release(0 if exchange.usage is None else exchange.usage.total_tokens)

@@ -31,7 +31,7 @@ def retryable(status: int) -> bool:
 
 def fails(sent: "Sent | None", faults: tuple[str, ...]) -> bool:
     """Tell whether an attempt ended in a way that clients should try again after."""
-    if sent is None or sent.ending != "complete" or ("error_event" in faults and sent.events):
+    if sent is None or sent.ending != "complete" or "error_event" in faults:
         return True
     if sent.status < 400:  # noqa: PLR2004
         return False

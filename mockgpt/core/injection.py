@@ -1,4 +1,4 @@
-"""What faults do: each kind is a generator that turns a plan into a plan.
+"""What faults do: each kind is a generator that turns a plan into a plan. `happening.py` applies them.
 
 A fault that does not fit a plan, as one of events does not fit a whole body, leaves it as it is.
 """
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from mockgpt.core import faults
 from mockgpt.core.encode.sse import DONE, broken, event
+from mockgpt.core.errors import media_type
 from mockgpt.core.headers import merged
 from mockgpt.core.pace import Draw, seconds
 from mockgpt.core.plan import (
@@ -27,7 +28,6 @@ from mockgpt.core.plan import (
     insert,
     opened,
     rewritten,
-    singly,
 )  # fmt: skip
 
 _KEEP_ALIVE = b": keep-alive\n\n"
@@ -43,24 +43,6 @@ class Occasion(Struct, frozen=True, kw_only=True):
     attempt: int = 1
     draw: Draw
     error: Callable[[str], bytes]
-
-
-def faulty(plan: Plan, chosen: Sequence[faults.Fault], occasion: Occasion) -> Plan:
-    """Apply to a plan the faults that happen on this occasion, in the order written."""
-    plan = singly(plan)
-    for index, fault in enumerate(chosen):
-        if happens(fault, index, occasion):
-            plan = _GENERATORS[type(fault)](plan, fault, occasion)
-    return plan
-
-
-def happens(fault: faults.Fault, index: int, occasion: Occasion) -> bool:
-    """Tell whether the fault at that index of its list happens on an occasion."""
-    return (
-        fault.on_call in (UNSET, occasion.call)
-        and fault.on_attempt in (UNSET, occasion.attempt)
-        and (fault.chance == 1 or occasion.draw(f"chance {index}") < fault.chance)
-    )
 
 
 def _at(plan: Plan, after: faults.After, steps: Sequence[Step], *, resume: bool) -> Plan:
@@ -136,7 +118,7 @@ def _cuts(fault: faults.Slice, data: bytes, offset: int) -> Iterator[int]:
     if fault.bytes is not UNSET:
         yield from range(fault.bytes - offset % fault.bytes, len(data), fault.bytes)
     elif fault.at is not UNSET:
-        yield from sorted(at - offset for at in fault.at if 0 < at - offset < len(data))
+        yield from sorted({at - offset for at in fault.at if 0 < at - offset < len(data)})
     elif fault.inside == "utf8":
         yield from (i for i, byte in enumerate(data) if 0x80 <= byte < 0xC0)  # noqa: PLR2004 - continuation bytes
     elif fault.inside == "newline":
@@ -187,15 +169,17 @@ def _event_lines(plan: Plan, fault: faults.EventLines, _: Occasion) -> Plan:
 
 
 def _garble(plan: Plan, fault: faults.Garble, _: Occasion) -> Plan:
-    number, which = 0, fault.event
+    number, whole = 0, False
     for step in plan:
-        if isinstance(step, Head) and ("content-type", "application/json") in step.headers:
-            which = 1  # a body that is no stream
-        number += isinstance(step, Data) and step.ends
-        if isinstance(step, Data) and step.ends and number == which and step.mark != "done":
-            yield replace(step, bytes=broken(step.bytes))
-        else:
-            yield step
+        if isinstance(step, Head):
+            whole = step.length is not None
+        if isinstance(step, Data) and step.ends and step.mark != "done":
+            number += 1
+            is_body = whole and media_type(step.bytes) == "application/json"  # HTML is none already
+            if is_body or number == fault.event:
+                yield replace(step, bytes=broken(step.bytes))
+                continue
+        yield step
 
 
 def _duplicate(plan: Plan, fault: faults.Duplicate, _: Occasion) -> Plan:
@@ -275,7 +259,7 @@ def _torture(plan: Plan, _: faults.Torture, occasion: Occasion) -> Plan:
     return each_event(plan, tortured)
 
 
-_GENERATORS: dict[type, Callable[[Plan, Any, Occasion], Plan]] = {
+GENERATORS: dict[type, Callable[[Plan, Any, Occasion], Plan]] = {
     faults.Latency: _latency,
     faults.Stall: _stall,
     faults.Disconnect: _disconnect,

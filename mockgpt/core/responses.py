@@ -18,8 +18,9 @@ from mockgpt.core.encode.text import Encoded
 from mockgpt.core.endpoints import encode
 from mockgpt.core.errors import ApiError, media_type, one_line, render
 from mockgpt.core.faults import Fault
+from mockgpt.core.happening import faulty
 from mockgpt.core.headers import merged, printable
-from mockgpt.core.injection import Occasion, faulty, happens
+from mockgpt.core.injection import Occasion
 from mockgpt.core.pace import Pace, hurried, paced, seconds
 from mockgpt.core.plan import Data, End, Filled, Head, Headers, Layout, Pause, Plan, stream, whole
 from mockgpt.core.replies import Chunk, Raw, Reply
@@ -212,13 +213,14 @@ def disturbed(
     faults: tuple[Fault, ...],
     manner: Manner,
     key: bytes,
-) -> tuple[Plan, tuple[str, ...]]:
+    acted: set[int],
+) -> Plan:
     """Give a plan its pace and faults, and the reply's headers.
 
-    Returned with it are the kinds of the faults that happen.
+    The indices of the faults that changed anything become `acted` while it is executed.
     """
     if not (faults or reply.headers) and pace is UNSET and manner.speed == 1:
-        return plan, ()
+        return plan
 
     def drawn(purpose: str) -> float:
         return int.from_bytes(draw(manner.seed, key, purpose, size=8)) / 2**64
@@ -227,7 +229,6 @@ def disturbed(
         error = ApiError(preset, dialect=None if reply.dialect is UNSET else reply.dialect)
         return one_line(render((error,), manner.service, manner.dialect).body)
 
-    kinds: tuple[str, ...] = ()
     if reply.headers:
         plan = _headed(plan, reply.headers)
     if pace is not UNSET:
@@ -236,13 +237,8 @@ def disturbed(
         occasion = Occasion(
             call=attempt.call, attempt=attempt.attempt, draw=drawn, error=error_body
         )
-        plan = faulty(plan, faults, occasion)
-        kinds = tuple(
-            str(fault.__struct_config__.tag)
-            for index, fault in enumerate(faults)
-            if happens(fault, index, occasion)
-        )
-    return plan if manner.speed == 1 else hurried(plan, manner.speed), kinds
+        plan = faulty(plan, faults, occasion, acted)
+    return plan if manner.speed == 1 else hurried(plan, manner.speed)
 
 
 def _headed(plan: Plan, headers: dict[str, str]) -> Plan:

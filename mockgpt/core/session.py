@@ -6,6 +6,7 @@ what was sent.
 
 from collections import deque
 from contextlib import ExitStack
+from functools import partial
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -243,16 +244,20 @@ class Session:
             plan = responses.answered(made, case.manner, case.key, int(case.incoming.at))
             outcome = self._outcome(case, plan)
         defaults = self.loaded.scenario.defaults
-        outcome.plan, case.faults = responses.disturbed(
+        given, acted = faults_of(reply, defaults), set[int]()
+        if given:
+            case.given, case.acted = given, acted
+            case.spoils = partial(self.play.spoils, attempt, reply)
+        outcome.plan = responses.disturbed(
             outcome.plan,
             reply,
             attempt,
             pace=made.pace if isinstance(made, Prepared) else pace_of(reply, defaults),
-            faults=faults_of(reply, defaults),
+            faults=given,
             manner=case.manner,
             key=case.key,
+            acted=acted,
         )
-        case.spoilt = bool(case.faults) and self.play.spoils(attempt, reply, case.faults)
         return outcome
 
     def _made(self, reply: Reply, attempt: Attempt, case: Case) -> Prepared | ApiError | Raw:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mockgpt.core import happening
 from mockgpt.core.draws import draw
 from mockgpt.core.faults import (
     Bandwidth,
@@ -32,7 +33,7 @@ from mockgpt.core.faults import (
     Torture,
     TruncateBody,
 )  # fmt: skip
-from mockgpt.core.injection import Occasion, faulty
+from mockgpt.core.injection import Occasion
 from mockgpt.core.pace import Pace, hurried, paced, seconds
 from mockgpt.core.plan import (
     FOR_EVER,
@@ -69,6 +70,10 @@ def occasion(call=1, attempt=1, seed=0):
         draw=drawing(seed),
         error=lambda name: b'{"error":"%b"}' % name.encode(),
     )
+
+
+def faulty(plan, faults, occasion, acted=None):
+    return happening.faulty(plan, faults, occasion, set() if acted is None else acted)
 
 
 def streamed(*faults, events=EVENTS, **when):
@@ -123,7 +128,7 @@ def test_the_bytes_of_a_faulty_stream(fault, expected):
     "fault",
     [
         Newline(), NoSpace(), Comments(), EventLines(), Duplicate(event=1), Reorder(event=1),
-        Drop(event=1), NoFinish(), NoDone(), CutLast(), ErrorEvent(), Garble(event=2), Torture(),
+        Drop(event=1), NoFinish(), NoDone(), CutLast(), ErrorEvent(), Torture(),
     ],
 )  # fmt: skip
 def test_an_answer_that_is_no_stream_has_no_events(fault):
@@ -515,3 +520,62 @@ def test_jitter_is_seeded_and_bounded():
     assert waits(1) == waits(1) != waits(2)
     assert 0.75 <= min(waits(1)) < 0.8
     assert 1.2 < max(waits(1)) <= 1.25
+
+
+ACTING = [
+    Latency(delay="1ms"), Stall(after=2, for_="1ms"), Disconnect(after=3), Bandwidth(bytes_per_second=9),
+    Slice(bytes=4), Slice(at=(5, 5)), Slice(inside="newline"), Newline(style="cr"),
+    NoSpace(), Comments(), EventLines(), Garble(event=2), Duplicate(event=2), Reorder(event=2),
+    Drop(event=2), NoFinish(), NoDone(), CutLast(), ErrorEvent(after=2), ContentType(type="a/b"),
+    Torture(),
+]  # fmt: skip
+IDLE = [
+    Stall(after=99), Disconnect(after=99), Slice(bytes=4_000), Slice(at=(4_000,)), Coalesce(events=1),
+    Garble(event=99), Duplicate(event=99), Reorder(event=99), Drop(event=99), ErrorEvent(after=99),
+    TruncateBody(bytes=1), Comments(every=3, on_call=2), Drop(event=2, chance=1e-9),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", ACTING, ids=lambda fault: type(fault).__name__)
+def test_a_fault_that_changes_something_has_acted(fault):
+    acted = set()
+    steps = list(faulty(stream(TYPE, EVENTS), [NoSpace(on_call=9), fault], occasion(), acted))
+    assert steps != list(singly(stream(TYPE, EVENTS)))
+    assert acted == {1}
+    assert not any(isinstance(step, Data) and not step.bytes for step in steps)
+
+
+@pytest.mark.parametrize("fault", IDLE, ids=lambda fault: type(fault).__name__)
+def test_a_fault_that_changes_nothing_has_not_acted(fault):
+    acted = set()
+    assert list(faulty(stream(TYPE, EVENTS), [fault], occasion(), acted)) == list(
+        singly(stream(TYPE, EVENTS))
+    )
+    assert acted == set()
+
+
+def test_a_fault_has_not_acted_before_its_place_is_reached():
+    acted = set()
+    seen = [
+        (step, set(acted))
+        for step in faulty(stream(TYPE, EVENTS), [Drop(event=3)], occasion(), acted)
+    ]
+    assert [bool(already) for _, already in seen] == [False] * 3 + [
+        True
+    ] * 3  # the head, four events, the end
+
+
+@pytest.mark.parametrize(
+    "fault", [Drop(event=1), Duplicate(event=1), NoDone(), ErrorEvent(after=0)]
+)
+def test_faults_of_events_do_not_act_on_a_whole_body(fault):
+    acted = set()
+    assert data(faulty(whole(200, (), BODY), [fault], occasion(), acted)) == BODY
+    assert acted == set()
+
+
+@pytest.mark.parametrize("type_", ["application/json; charset=utf-8", "text/html"])
+@pytest.mark.parametrize("garbled", [b'["a": "hello"}', b"<b>{}</b>"])
+def test_a_whole_body_of_json_is_garbled_whatever_its_type(type_, garbled):
+    plan = whole(200, (("Content-Type", type_),), garbled.replace(b'["', b'{"'))
+    assert data(faulty(plan, [Garble(event=2)], occasion())) == garbled

@@ -295,6 +295,8 @@ def test_a_long_retry_after_is_waited_for(chat):
         ({"kind": "content_type", "type": "text/html"}, (1, 2)),
         ({"kind": "slice", "bytes": 1}, (2, 1)),
         ({"kind": "latency", "delay": 0}, (2, 1)),
+        ({"kind": "error_event", "after": 99}, (2, 1)),
+        ({"kind": "drop", "event": 99}, (2, 1)),
     ],
 )
 def test_an_attempt_that_a_fault_spoils_has_another_behind_it(fault, first):
@@ -318,6 +320,15 @@ def test_a_fault_on_one_attempt_spoils_just_that(chat):
         chat(mock, "Hello!")
         assert chat(mock, "Hello!") == "fine"
         assert [e.faults for e in mock.journal] == [("content_type",), ()]
+
+
+@pytest.mark.parametrize("fault", [{"kind": "drop"}, {"kind": "error_event"}])
+def test_a_fault_of_streams_spoils_no_whole_answer(chat, fault):
+    with MockGPT() as mock:
+        mock.on().attempts({"say": "fine", "faults": [fault]}, "never").then("next")
+        assert [chat(mock, "Hello!"), chat(mock, "Hello!")] == ["fine", "next"]
+        assert [e.faults for e in mock.journal] == [(), ()]
+        assert found(mock) == []
 
 
 def test_a_spoilt_answer_that_the_next_would_be_too_is_a_call(chat):
