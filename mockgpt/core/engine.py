@@ -23,6 +23,12 @@ _PATH = re.compile(f"/s/({keys.SESSION})(/.*)")
 _SESSIONS = 10_000
 _HELD = 2**30  # bytes that the journals of all sessions may hold before closed ones are forgotten
 _AT_ONCE = 100  # new sessions between two looks for what may be forgotten
+
+
+def _worth(session: Session) -> tuple[bool, bool]:
+    return not session.closed, bool(session.noted)  # of what is closed, the findings were told
+
+
 _VECTORS = 512  # kept for texts that come again
 
 
@@ -79,12 +85,12 @@ class Engine:
         return session
 
     def _make_room(self) -> None:
-        """Forget the oldest sessions, those that are closed first, where there are too many.
+        """Forget the oldest sessions where there are too many: closed ones first, strayed ones last.
 
         Closed ones are forgotten also where all journals together hold too much.
         """
         held = sum(session.journal.held for session in self.sessions.values())
-        for session in sorted(self.sessions.values(), key=lambda session: not session.closed):
+        for session in sorted(self.sessions.values(), key=_worth):
             crowded = len(self.sessions) > _SESSIONS - _AT_ONCE
             if not (crowded or (session.closed and held > _HELD)):
                 return

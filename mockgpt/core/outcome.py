@@ -34,7 +34,11 @@ def summary(sessions: Sequence[Session], findings: Sequence[Finding]) -> str:
     requests = sum(len(session.journal) + session.journal.dropped for session in sessions)
     found = [_found(findings, "error"), _found(findings, "warning")]
     told = [counted(requests, "request"), counted(calls, "call"), *filter(None, found)]
-    return ", ".join(told if findings else (*told, "no findings"))
+    if not findings:
+        told.append("no findings")
+    if lost := sum(session.journal.dropped for session in sessions):
+        told.append(f"of {counted(lost, 'request')} the journal was too full to judge the conduct")
+    return ", ".join(told)
 
 
 def warned(records: Iterable[Record]) -> Iterator[str]:

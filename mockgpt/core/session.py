@@ -4,7 +4,6 @@ It decides answers and touches no socket, file or clock; the edges hand it what 
 what was sent.
 """
 
-from collections import deque
 from contextlib import ExitStack
 from functools import partial
 
@@ -24,6 +23,7 @@ from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import Exchange, Incoming, Sent
 from mockgpt.core.journal import Journal
 from mockgpt.core.limits import Quotas, refusal_error
+from mockgpt.core.noted import Noted
 from mockgpt.core.plan import Plan
 from mockgpt.core.playing import Play
 from mockgpt.core.replies import Raw, Reply, faults_of, pace_of
@@ -33,8 +33,6 @@ from mockgpt.core.service import Service
 from mockgpt.core.settings import Settings, remembering
 from mockgpt.core.unruled import unruled
 from mockgpt.core.verdict import Finding, amiss, judged, unasked, unmet_steps, weighed
-
-_FINDINGS = 1_000
 
 
 class Outcome(Struct, eq=False):
@@ -117,7 +115,7 @@ class Session:
 
     def _forget(self) -> None:
         self.journal = Journal()
-        self.noted: deque[Finding] = deque(maxlen=_FINDINGS)  # outlive the journal's entries
+        self.noted = Noted()
         counts = self.settings.counts
         self._repetition = Repetitions().count if counts else (lambda _: 1)
 
@@ -182,7 +180,7 @@ class Session:
         (case.before or case).end(exchange)
         finding = amiss(exchange)
         if finding is not None:
-            self.noted.append(finding)
+            self.noted.append(finding, self.settings.allow | {*self.loaded.scenario.allow})
         return exchange
 
     def _case(self, incoming: Incoming, known: Known) -> Case:

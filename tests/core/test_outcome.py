@@ -3,6 +3,7 @@
 import pytest
 from msgspec import convert
 
+from mockgpt.core.journal import Journal
 from mockgpt.core.outcome import exit_code, judged, summary
 from mockgpt.core.scenario import Scenario
 from mockgpt.core.verdict import Finding
@@ -53,15 +54,24 @@ def test_what_was_used_or_begun_is_judged_and_the_rest_is_not(ask):
 @pytest.mark.parametrize(
     ("findings", "line"),
     [
-        ([], "2 requests, 1 call, no findings"),
-        ([WARNING], "2 requests, 1 call, 1 warning (no_backoff)"),
+        ([], "1 request, 1 call, no findings"),
+        ([WARNING], "1 request, 1 call, 1 warning (no_backoff)"),
         (
             [WARNING, ERROR, WARNING],
-            "2 requests, 1 call, 1 error (refused_request), 2 warnings (no_backoff)",
+            "1 request, 1 call, 1 error (refused_request), 2 warnings (no_backoff)",
         ),
     ],
 )
 def test_a_line_sums_up(ask, findings, line):
     ask("Hello!")
-    ask.engine.default.journal.dropped = 1
     assert summary([ask.engine.default], findings) == line
+
+
+def test_a_line_tells_what_the_journal_had_no_room_for(ask):
+    session = ask.engine.default
+    session.journal = Journal(entries=1)
+    ask("Hello!")
+    ask("bye")
+    assert summary([session], []) == (
+        "2 requests, 1 call, no findings, of 1 request the journal was too full to judge the conduct"
+    )

@@ -127,6 +127,27 @@ def test_too_many_sessions_forget_a_closed_one_first(desk, monkeypatch):
     assert list(ask.engine.sessions) == ["default", "c", "d", "e"]
 
 
+def test_too_many_sessions_forget_one_that_strayed_last(desk, monkeypatch):
+    monkeypatch.setattr("mockgpt.core.engine._SESSIONS", 3)
+    monkeypatch.setattr("mockgpt.core.engine._AT_ONCE", 1)
+    ask = desk(TWO)
+    ask(prefix="/s/a", temperature=3)
+    for name in "bcd":
+        ask(prefix=f"/s/{name}")
+    assert list(ask.engine.sessions) == ["default", "a", "d"]
+
+
+def test_an_error_is_found_however_much_that_is_allowed_comes_after_it(desk):
+    ask = desk(TWO, allow=frozenset({"beyond_script"}))
+    ask(temperature=3)
+    for _ in range(1_100):
+        ask("nobody answers this")
+    assert [finding.code for finding in ask.engine.default.findings()] == [
+        "refused_request",
+        "retry_storm",
+    ]
+
+
 def test_many_sessions_are_bounded(desk, monkeypatch):
     """They are forgotten some at once, since a look at all of them for each would take long."""
     monkeypatch.setattr("mockgpt.core.engine._SESSIONS", 40)

@@ -5,7 +5,8 @@ import re
 import pytest
 from fuzz.conftest import CASES
 
-from mockgpt.core import engine, sandbox, searching
+from mockgpt.core import engine, noted, sandbox, searching
+from mockgpt.core.journal import Journal
 from mockgpt.files import documents, named, texts
 from mockgpt.server import app, connection, control, door, send
 from mockgpt.server.patience import PATIENCE
@@ -106,6 +107,8 @@ def bounds():
         "a template": [sandbox.STEPS, sandbox.CHARACTERS],
         "a search by a regular expression": [searching._STEPS],
         "sessions": [engine._SESSIONS],
+        "findings of single requests, a session": [noted._KEPT],
+        "a session's journal": list(Journal.__init__.__defaults__),
         "journals of all sessions": [engine._HELD],
     }
 
