@@ -86,6 +86,23 @@ def test_tokens_shows_the_pieces_and_their_number(given):
     assert shown.count("|") == 9
 
 
+def test_what_an_output_cannot_show_is_escaped():
+    done = subprocess.run(
+        [sys.executable, "-m", "mockgpt", "tokens", "你好😀"],
+        env={**os.environ, "PYTHONIOENCODING": "gbk"},
+        capture_output=True,
+        check=True,
+    )
+    assert "你" in done.stdout.decode("gbk")
+    assert rb"\U0001f600" in done.stdout
+
+
+def test_tokens_counts_no_text_that_it_cannot_read():
+    result = run("tokens", stdin="今天天气".encode("gbk"))
+    assert result.exit_code == 2
+    assert "expected text in UTF-8, found 'utf-8' codec can't decode byte 0xbd" in result.output
+
+
 HI = '{"messages": [{"role": "user", "content": "Hi"}]}'
 
 

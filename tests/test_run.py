@@ -429,13 +429,59 @@ def test_reports_are_written(run, scenario, tmp_path):
     assert "unmatched_request" in cases["two"].get("message") + (cases["two"].text or "")
 
 
+@pytest.mark.parametrize(
+    ("options", "program", "message"),
+    [
+        ((), "exit 3", "'sh' ended with exit code 3"),
+        (("--timeout", "0.2"), "sleep 9", "'sh' took longer than 0.2 s and was ended"),
+    ],
+)
+def test_a_command_that_fails_is_a_case_of_its_own(run, tmp_path, options, program, message):
+    target = tmp_path / "junit.xml"
+    run("-q", "--junit", target, *options, command=["sh", "-c", program])
+    suite = ET.fromstring(target.read_bytes())[0]
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert suite.find("testcase/failure").get("message") == message
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_report_is_written_into_a_pipe_and_through_a_link(run, tmp_path):
+    pipe, link, there = tmp_path / "pipe", tmp_path / "link", tmp_path / "there"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    run("-q", "--junit", pipe, command=["true"])
+    assert os.read(reader, 2**16).startswith(b"<?xml")
+    assert pipe.is_fifo()
+    os.close(reader)
+    link.symlink_to(there)
+    run("-q", "--junit", link, command=["true"])
+    assert link.is_symlink()
+    assert there.read_bytes().startswith(b"<?xml")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+def test_who_does_not_hear_the_findings_gets_reports_and_the_command_s_code(tmp_path):
+    target = tmp_path / "junit.xml"
+    command = [sys.executable, "-m", "mockgpt", "run", "documentation", "--junit", target, "--"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*command, "sh", "-c", "exit 7"], stderr=full, check=False)
+    assert done.returncode == 7
+    assert target.read_bytes().startswith(b"<?xml")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_command_that_was_stopped_hears_of_its_end(run):
+    code, _, _ = run("-q", "--timeout", "0.3", command=["sh", "-c", "kill -STOP $$; sleep 9"])
+    assert code == 124
+
+
 @pytest.mark.parametrize(("program", "code"), [("exit 0", 2), ("exit 3", 3)])
 def test_a_report_that_cannot_be_written_is_told(run, tmp_path, program, code):
     (tmp_path / "file").touch()
     target = tmp_path / "file" / "junit.xml"
     found, _, err = run("-q", "--junit", target, command=["sh", "-c", program])
     assert found == code
-    assert err.splitlines()[-1] == (
+    assert err.splitlines()[0] == (
         f"mockgpt: cannot write {tmp_path}/file (File exists); choose a place that can be written"
     )
 

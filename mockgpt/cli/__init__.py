@@ -1,5 +1,7 @@
 """The command line, a module a command. The only package that prints."""
 
+import io
+import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 
@@ -33,3 +35,5 @@ def main() -> None:
 
     For testing its clients offline: the same endpoints, schemas, streams and errors.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot show is no reason to end
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -15,7 +15,7 @@ from mockgpt.core.reports.wording import counted
 if TYPE_CHECKING:
     from mockgpt.files.documents import Complaint
 
-_SCENARIO = re.compile(r"^mockgpt\s*:", re.MULTILINE)
+_SCENARIO = re.compile(r"""^\{?\s*["']?mockgpt["']?\s*:""", re.MULTILINE)
 _LEFT_OUT = re.compile(r"\.|node_modules$")  # folders
 
 
@@ -64,7 +64,8 @@ def _files(path: str) -> Iterator[str]:
     found = [
         str(file)
         for file in _below(folder)
-        if file.suffix in (".yaml", ".yml") and _SCENARIO.search(file.read_text("utf-8", "replace"))
+        if file.suffix in (".yaml", ".yml")
+        and _SCENARIO.search(file.read_text("utf-8-sig", "replace"))
     ]
     if not found:
         raise Unusable(f"{path}: expected .yaml files with a line 'mockgpt: 1', found none")

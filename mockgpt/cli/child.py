@@ -76,6 +76,7 @@ def _send(process: subprocess.Popen[bytes], number: int, *, grouped: bool) -> No
     with suppress(ProcessLookupError, PermissionError):  # it is gone, or somebody else by now
         if grouped:
             os.killpg(process.pid, number)
+            os.killpg(process.pid, signal.SIGCONT)  # what is stopped would not hear of it
         else:
             process.send_signal(number)
 

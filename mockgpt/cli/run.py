@@ -1,6 +1,6 @@
 """`mockgpt run`: a command whose clients are pointed at a server of its own, and what it came to."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,13 +122,18 @@ def command(
     records = [record_of(one, one.name, outcome) for one in sessions]
     findings = [finding for one in records for finding in one.findings]
     code = exit_code(ended.code, findings)
-    if ended.timed_out:
-        _say(f"'{program[0]}' took longer than {timeout:g} s and was ended")
+    suite = f"mockgpt run {Path(program[0]).name}"
+    overdue = (
+        f"'{program[0]}' took longer than {timeout:g} s and was ended" if ended.timed_out else ""
+    )
+    failure = overdue or (f"'{program[0]}' ended with exit code {ended.code}" if ended.code else "")
+    written = _written(records, report, junit, suite=suite, seconds=ended.seconds, failure=failure)
+    if overdue:
+        _say(overdue)
     if code or not quiet:
         _tell(records, failed=code != 0)
         _say(summary(sessions, findings))
-    suite = f"mockgpt run {Path(program[0]).name}"
-    if not _written(records, report, junit, suite=suite, seconds=ended.seconds):
+    if not written:
         code = code or Unusable.exit_code
     raise click.exceptions.Exit(code)
 
@@ -149,16 +154,14 @@ def _tell(records: list[Record], *, failed: bool) -> None:
         _say(f"{counted(len(used) - len(shown), 'other session')} without findings")
 
 
-def _written(
-    records: list[Record], report: Path | None, junit: Path | None, *, suite: str, seconds: float
-) -> bool:
+def _written(records: list[Record], report: Path | None, junit: Path | None, **about: Any) -> bool:
     """Write the reports that are wanted; tell whether that could be done."""
     try:
         if report is not None:
             write_reports(records, report)
         if junit is not None:
             junit.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(junit, junit_xml(records, suite=suite, seconds=seconds))
+            write_whole(junit, junit_xml(records, **about))
     except OSError as error:
         _say(
             f"cannot write {error.filename} ({error.strerror}); choose a place that can be written"
@@ -247,4 +250,5 @@ def _run(
 
 
 def _say(text: str) -> None:
-    click.echo(f"mockgpt: {text}", err=True)
+    with suppress(OSError):  # who does not listen changes nothing of the exit code
+        click.echo(f"mockgpt: {text}", err=True)

@@ -17,7 +17,10 @@ def command(text: str | None, tokenizer: str) -> None:
     from mockgpt.files.exact import ExactTokensUnavailable, load_split
 
     if text is None:
-        text = sys.stdin.buffer.read().decode("utf-8", "replace")
+        try:
+            text = sys.stdin.buffer.read().decode()
+        except UnicodeDecodeError as error:
+            raise Unusable(f"expected text in UTF-8, found {error}") from error
     try:
         split = load_split() if tokenizer == "exact" else tokens.split
     except ExactTokensUnavailable as error:

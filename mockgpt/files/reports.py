@@ -23,11 +23,18 @@ def write_reports(records: Sequence[Record], folder: str | os.PathLike[str]) -> 
 
 
 def write_whole(path: Path, data: bytes) -> Path:
-    """Write a file under another name first, so that nobody reads half of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Write a file under another name first, so that nobody reads half of it.
+
+    What is there and no file, such as a pipe or a device, stays and is written to.
+    """
+    if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
+        path.write_bytes(data)
+        return path
+    target = path.resolve()  # a link stays one
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         part.write_bytes(data)
-        part.replace(path)
+        part.replace(target)
     finally:
         part.unlink(missing_ok=True)
     return path

@@ -10,16 +10,21 @@ from mockgpt.core.reports.wording import heading, one_line
 _NAME, _MESSAGE = 200, 2_000  # characters
 
 
-def junit(records: Sequence[Record], *, suite: str, seconds: float) -> bytes:
+def junit(records: Sequence[Record], *, suite: str, seconds: float, failure: str = "") -> bytes:
     """Return a suite with a test case for every record; `seconds` is what all of it took.
 
-    A case fails by its findings that are errors, or as its test did; warnings are its output.
+    A case fails by its findings that are errors; warnings are its output. By what `failure` says the
+    command failed, which is a case of its own.
     """
     root = ET.Element("testsuites")
     top = ET.SubElement(root, "testsuite", name=one_line(suite, _NAME), time=f"{seconds:.3f}")
     for record in records:
         top.append(_case(record, one_line(suite, _NAME)))
-    top.set("tests", str(len(records)))
+    if failure:
+        name = one_line(suite, _NAME)
+        case = ET.SubElement(top, "testcase", classname=name, name=name, time=f"{seconds:.3f}")
+        ET.SubElement(case, "failure", message=one_line(failure, _MESSAGE))
+    top.set("tests", str(len(top)))
     top.set("failures", str(len(top.findall("testcase/failure"))))
     text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return text
@@ -35,9 +40,8 @@ def _case(record: Record, suite: str) -> ET.Element:
         text = one_line(finding.message, _MESSAGE)
         told[finding.severity].append(f"{heading(finding)}: {text}")
     errors, warnings = told["error"], told["warning"]
-    if record.failed:
-        first = errors[0] if errors else "the test itself failed"
-        ET.SubElement(case, "failure", message=first).text = transcript(record)
+    if errors:
+        ET.SubElement(case, "failure", message=errors[0]).text = transcript(record)
     if warnings:
         ET.SubElement(case, "system-out").text = "\n".join(warnings)
     return case

@@ -179,11 +179,11 @@ def test_times_are_iso_8601(asked, at, date):
 def test_junit_has_a_case_for_every_record(record):
     passed = replace(record, name="b", findings=record.findings[2:], outcome="passed")
     alone = replace(record, name="", findings=(), outcome="failed", exchanges=())
-    data = junit([record, passed, alone], suite="s <1>", seconds=2.5)
+    data = junit([record, passed, alone], suite="s <1>", seconds=2.5, failure="it ended with 3")
     root = ET.fromstring(data)
     (suite,) = root
-    assert suite.attrib == {"name": "s <1>", "time": "2.500", "tests": "3", "failures": "2"}
-    first, second, third = suite
+    assert suite.attrib == {"name": "s <1>", "time": "2.500", "tests": "4", "failures": "2"}
+    first, second, third, whole = suite
     assert first.attrib == {
         "classname": "s <1>",
         "name": "tests/test_a.py::test_a[<中>]",
@@ -195,6 +195,8 @@ def test_junit_has_a_case_for_every_record(record):
     assert failure.text == transcript(record)
     assert (out.tag, out.text) == ("system-out", "warning cut_unnoticed (#2): the answer was cut")
     assert [child.tag for child in second] == ["system-out"]
-    assert [child.get("message") for child in third] == ["the test itself failed"]
+    assert list(third) == []  # the command's failure is nobody else's
+    assert whole.attrib == {"classname": "s <1>", "name": "s <1>", "time": "2.500"}
+    assert [child.get("message") for child in whole] == ["it ended with 3"]
     assert (third.get("name"), third.get("time")) == ("default", "0.000")
     assert SECRET not in data
