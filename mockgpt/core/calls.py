@@ -71,6 +71,33 @@ class Calls:
         self._open: OrderedDict[bytes, list[_Call]] = (
             OrderedDict()
         )  # parallel ones ask for the same
+        # What limits refused, which began no call: how often their clients had tried again.
+        self._refused: OrderedDict[bytes, list[int]] = OrderedDict()
+
+    def refused(self, body: bytes, retry_count: int) -> None:
+        """Note that a limit refused a request: unless it continued a call, its retry begins one."""
+        if self._failed(body, retry_count):
+            return
+        self._retried(body, retry_count)
+        self._refused.setdefault(body, []).append(retry_count)
+        self._refused.move_to_end(body)
+        if len(self._refused) > _OPEN:
+            self._refused.popitem(last=False)
+
+    def _failed(self, body: bytes, attempts: int) -> bool:
+        """Tell whether a call waits for its next attempt behind so many."""
+        waiting = self._open.get(body, ())
+        return any(c.failed_at is not None and c.latest.attempt == attempts for c in waiting)
+
+    def _retried(self, body: bytes, retry_count: int) -> bool:
+        """Tell whether a request tries again what a limit refused; it is the only one to."""
+        counts = self._refused.get(body, [])
+        if retry_count - 1 not in counts:
+            return False
+        counts.remove(retry_count - 1)
+        if not counts:
+            del self._refused[body]
+        return True
 
     def further(
         self,
@@ -89,6 +116,12 @@ class Calls:
         continues a call by what is `wanted`. Calls of rules that it does not `fit` are not continued.
         """
         waiting = self._open.get(body)
+        if (
+            self._refused
+            and not self._failed(body, retry_count)
+            and self._retried(body, retry_count)
+        ):
+            return None
         if waiting is None and retry_count > 0 and wanted is not None:
             waiting = self._moved(body, retry_count, at, wanted)
         if waiting is None:

@@ -103,6 +103,7 @@ class Case(Struct, eq=False):
             session=self.session,
             number=number,
             connection=incoming.connection,
+            alone=incoming.alone,
             at=incoming.at,
             elapsed=incoming.elapsed,
             rule=by.rule,

@@ -22,6 +22,9 @@ _JITTER = 0.02  # the share by which waits must differ to be no constants
 _WAITS = 3  # that look alike before they are called constant
 _STALL = 1.0  # seconds of silence within a stall
 _IN_TURN = 5  # requests that a connection should have been used for again
+_APART = (
+    0.02  # seconds behind an answer: requests sent at once may come sooner, since answers take less
+)
 
 
 class Shown(Struct, frozen=True):
@@ -165,7 +168,7 @@ def _connections(exchanges: Sequence[Exchange]) -> Iterator[Shown]:
     in_turn = [
         after
         for before, after in pairwise(whole)
-        if after.elapsed >= before.ended and after.connection
+        if after.connection and after.elapsed >= before.ended + (0.0 if after.alone else _APART)
     ]
     fresh = {exchange.connection for exchange in in_turn}
     if len(in_turn) >= _IN_TURN and len(fresh) == len(in_turn):

@@ -215,6 +215,7 @@ class Session:
         case.manner = replace(case.manner, headers=granted.headers(at))
         if refused_by is not None:
             case.limit = refused_by.limit
+            self.play.calls.refused(case.known.record.content, case.known.caller.retries)
             return self._refuse(case, refusal_error(refused_by, told(decoded, case.incoming.query)))
         with ExitStack() as undo:  # a bug on the way must not hold a place for ever
             undo.callback(granted.release, 0)

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Coroutine
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
@@ -30,6 +30,9 @@ from mockgpt.server.metrics import Metrics
 from mockgpt.server.plain import Plain
 from mockgpt.server.send import Sender
 from mockgpt.server.wire import Wire
+
+if TYPE_CHECKING:
+    from mockgpt.server.door import FrontDoor
 
 MAX_BODY = 16 * 2**20  # bytes
 _ENCODINGS = {
@@ -86,9 +89,7 @@ class Handler:
         answered.goes_on = await self.answer(self._incoming(request), RequestWire(request), request)
         return answered
 
-    def plain(
-        self, head: Plain, body: bytes, wire: Wire, connection: int
-    ) -> Coroutine[Any, Any, bool]:
+    def plain(self, head: Plain, body: bytes, wire: "FrontDoor") -> Coroutine[Any, Any, bool]:
         """Answer a request of the front door's; return whether its connection goes on."""
         incoming = Incoming(
             method=wire.method,
@@ -98,7 +99,8 @@ class Handler:
             body=body,
             at=self.clock.now(),
             elapsed=self.clock.elapsed(),
-            connection=connection,
+            connection=wire.number,
+            alone=wire.alone,
             caller=head.caller,
         )
         return self.answer(incoming, wire)

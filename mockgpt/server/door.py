@@ -17,7 +17,7 @@ from mockgpt.server.connection import Connection
 from mockgpt.server.outbox import Outbox
 from mockgpt.server.patience import Patience
 from mockgpt.server.plain import Plain, plain
-from mockgpt.server.wire import Wire, clock
+from mockgpt.server.wire import clock
 
 TESTED = "3.14."  # the versions of aiohttp whose connections the door was tested to stand before
 
@@ -26,7 +26,7 @@ _BODY = 2**18
 _AHEAD = _HEAD + _BODY  # bytes that wait behind an answer, until no more is read
 _PARTIAL = 1.0  # seconds after which aiohttp waits for the rest of a request
 
-Answer = Callable[[Plain, bytes, Wire, int], Coroutine[Any, Any, bool]]
+Answer = Callable[[Plain, bytes, "FrontDoor"], Coroutine[Any, Any, bool]]
 
 
 class Doors:
@@ -61,7 +61,7 @@ class FrontDoor(asyncio.Protocol):
 
     __slots__ = (
         "_ahead", "_answering", "_client", "_doors", "_ended", "_ends", "_heard", "_paused", "_room",
-        "keep_alive", "number", "time", "transport",
+        "alone", "keep_alive", "number", "time", "transport",
     )  # fmt: skip
 
     method = "POST"
@@ -85,7 +85,7 @@ class FrontDoor(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         assert isinstance(transport, asyncio.Transport), "a socket's is"
-        self.transport = transport
+        self.transport, self.alone = transport, not self._doors.open
         self._doors.open.add(self)
         opened = transport.get_extra_info("socket")
         if opened is not None:  # so the system notices clients that are gone without a word
@@ -136,7 +136,7 @@ class FrontDoor(asyncio.Protocol):
             begin = stop
             self._doors.outbox.release(self.transport)
             self.keep_alive = head.keep_alive
-            self._answering = self._doors.answer(head, body, self, self.number)
+            self._answering = self._doors.answer(head, body, self)
             self._step()
         if self._ends:
             return

@@ -190,3 +190,40 @@ def test_a_reply_has_one_for_each_attempt_and_the_last_stays():
     rule = Rule(reply=Reply(attempts=(Reply(error="overloaded"), "b")))
     assert reply_for(rule, 1, 1) == Reply(error="overloaded")
     assert reply_for(rule, 1, 2) == reply_for(rule, 1, 3) == reply_for(rule, 2, 2) == Reply(say="b")
+
+
+def test_a_retry_of_what_a_limit_refused_begins_a_call(calls):
+    running = calls.begin(b"same", "rule")
+    calls.refused(b"same", 0)
+    assert calls.further(b"same", 1, 1.0) is None
+    second = calls.begin(b"same", "rule")
+    assert (running.call, second.call) == (1, 2)
+    # It is counted once; and what failed with as many attempts comes first.
+    calls.refused(b"same", 0)
+    calls.ended(b"same", running, None, 2.0, failed=True)
+    assert calls.further(b"same", 1, 3.0) == Attempt("rule", 1, 2)
+    assert calls.further(b"same", 1, 3.0) is None
+
+
+def test_what_limits_refuse_again_and_again_is_counted_once(calls):
+    for count in (0, 1, 2):
+        calls.refused(b"same", count)
+    assert calls.further(b"same", 3, 1.0) is None
+    first = calls.begin(b"same", "rule")
+    assert calls.further(b"same", 1, 1.0) == Attempt("rule", first.call, 2)
+
+
+def test_a_failed_call_whose_retry_a_limit_refused_goes_on(calls):
+    first = calls.begin(b"same", "rule")
+    calls.ended(b"same", first, None, 0.0, failed=True)
+    calls.refused(b"same", 1)
+    assert calls.further(b"same", 2, 1.0) == Attempt("rule", 1, 2)
+
+
+def test_what_limits_refused_is_bounded(calls, monkeypatch):
+    monkeypatch.setattr("mockgpt.core.calls._OPEN", 2)
+    for body in (b"a", b"b", b"c"):
+        calls.refused(body, 0)
+    begun = [calls.begin(body, "rule") for body in (b"a", b"c")]
+    assert calls.further(b"c", 1, 1.0) is None
+    assert calls.further(b"a", 1, 1.0) == Attempt("rule", begun[0].call, 2)

@@ -140,6 +140,14 @@ CASES = {
         [asked(n, content=bytes([n]), connection=n + 1) for n in range(6)],
         ["connection_not_reused"],
     ),
+    "connections that were dialled at once": (
+        [asked(n / 100, content=bytes([n]), connection=n + 1) for n in range(20)],
+        [],
+    ),
+    "a connection after another in haste": (
+        [asked(n / 100, content=bytes([n]), connection=n + 1, alone=True) for n in range(20)],
+        ["connection_not_reused"],
+    ),
     "one connection": ([asked(n, content=bytes([n])) for n in range(6)], []),
     "connections at the same time": (
         [asked(0, content=bytes([n]), connection=n + 1, seconds=9) for n in range(6)],

@@ -1,5 +1,6 @@
 """Scripted replies, faults, pace and misses as clients meet them, on real sockets."""
 
+import asyncio
 import http.client
 import json
 import threading
@@ -379,3 +380,18 @@ def test_a_reply_may_have_none_of_the_default_faults(chat):
             chat(mock, "other")
         assert [e.faults for e in mock.journal] == [(), ("disconnect",)]
         assert "faults: []" in mock.to_yaml()
+
+
+def test_calls_at_once_need_connections_of_their_own():
+    async def main(mock):
+        options = {"base_url": mock.base_url, "api_key": "k", "max_retries": 0}
+        async with openai.AsyncOpenAI(**options) as sdk:
+            asked = ({"role": "user", "content": f"question {n}"} for n in range(12))
+            await asyncio.gather(
+                *(sdk.chat.completions.create(model="gpt-4", messages=[one]) for one in asked)
+            )
+
+    with MockGPT() as mock:
+        asyncio.run(main(mock))
+        assert len({exchange.connection for exchange in mock.journal}) > 1
+        assert found(mock) == []

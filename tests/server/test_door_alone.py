@@ -72,8 +72,8 @@ class Answers:
         self.bodies = []
         self.ended = []
 
-    async def __call__(self, _, body, wire, number):
-        assert number == 7
+    async def __call__(self, _, body, wire):
+        assert wire.number == 7
         self.bodies.append(body)
         try:
             while b"wait" in body and await wire.stays_until(FOR_EVER):
