@@ -9,8 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from mockgpt.core.scenario import Scenario
+from mockgpt.files.documents import ScenarioError
+from mockgpt.files.exact import ExactTokensUnavailable
 from mockgpt.files.scenarios import is_shipped
 from mockgpt.options import check_options
+from mockgpt.server.metrics import MetricsUnavailableError
+
+# What is raised for a marker that cannot be, by it or by what it asks for.
+REFUSALS = (
+    *(TypeError, ValueError),
+    *(ScenarioError, ExactTokensUnavailable, MetricsUnavailableError),
+)
 
 
 def marked(

@@ -5,11 +5,9 @@ of mockgpt until a test asks for a fixture. With xdist the workers run the tests
 tells: a test's record goes there with its report, what comes after its end with the worker's output.
 """
 
-import re
 from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from mockgpt.core.verdict import Finding
     from mockgpt.mock import MockGPT
     from mockgpt.sessions import MockSession
+    from mockgpt.shared import Shared
 
 _MARKER = (
     "mockgpt(*scenarios, allow=(), deny=(), **options): the scenarios and options of this test's "
@@ -26,12 +25,12 @@ _MARKER = (
 )
 _REPORT = "--mockgpt-report"
 _SHARED = "mockgpt_session"  # whose server's findings are no single test's
-_NAME = 40  # characters of a test's name in its session's, which may have 64
 
 _Location = tuple[str, int | None, str]
 _Late = tuple[str, _Location, str, str, bytes]  # a test, where it is, errors, transcript, record
 
 _used = pytest.StashKey[list["MockGPT | MockSession"]]()
+_pointing = pytest.StashKey[Any]()  # of what the test's variables were before
 _outcome = pytest.StashKey[str]()
 _late = pytest.StashKey[list[_Late]]()
 
@@ -55,113 +54,112 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and what tells the user of a run."""
+    """Register the marker, and what tells the user of a run. Refuse a configuration that cannot be."""
     config.addinivalue_line("markers", _MARKER)
     config.stash[_late] = []
+    try:
+        given = _project(config)
+        if any(given.values()):
+            from mockgpt.project import check_project
+
+            check_project(given)
+    except (TypeError, ValueError) as error:
+        file = config.inipath.name if config.inipath else "pytest's configuration"
+        raise pytest.UsageError(f"{file}: {error}") from None
     if not hasattr(config, "workeroutput"):
         config.pluginmanager.register(_Run(config))
 
 
 @pytest.fixture
-def mockgpt(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator["MockGPT"]:
+def mockgpt(request: pytest.FixtureRequest) -> Iterator["MockGPT"]:
     """Start a stand-in server for this test; fail the test where its client strayed."""
-    from mockgpt.files.documents import ScenarioError
     from mockgpt.mock import MockGPT
     from mockgpt.options import Options
 
-    scenarios, options = _marked(request, Options.__annotations__)
-    with _told(ScenarioError):
+    with _told(request):
+        scenarios, options = _marked(request, Options.__annotations__)
         server = MockGPT(*scenarios, **options)
-    with server as mock:
-        _begin(request, monkeypatch, mock)
+    with server as mock, _pointed(request, mock):
         yield mock
     _check(request, mock.findings)  # after the stop: what was still open is recorded then
 
 
 @pytest.fixture
 def mockgpt_session(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, _mockgpt_server: "_Server"
+    request: pytest.FixtureRequest, _mockgpt_server: "Shared"
 ) -> Iterator["MockSession"]:
-    """Begin a session for this test, on one server for all; fail the test where its client strayed.
-
-    Its name, which ids and chances are drawn from, is the test's in whatever order tests run.
-    """
-    from mockgpt.files.documents import ScenarioError
+    """Begin a session for this test, on one server for all; fail the test where its client strayed."""
     from mockgpt.options import SessionOptions
 
-    scenarios, options = _marked(request, SessionOptions.__annotations__)
-    short = re.sub(r"[^A-Za-z0-9_.-]+", "-", request.node.name)[:_NAME]
-    digest = blake2b(request.node.nodeid.encode(), digest_size=4).hexdigest()
-    with _told(ScenarioError):
-        begun = _mockgpt_server.mock.session(f"{short}-{digest}", *scenarios, **options)
-    with begun as session:
-        _begin(request, monkeypatch, session)
+    test = request.node
+    with _told(request):
+        scenarios, options = _marked(request, SessionOptions.__annotations__)
+        begun = _mockgpt_server.session(test.nodeid, test.name, scenarios, options)
+    with begun as session, _pointed(request, session):
         yield session
     found = session.findings
-    _mockgpt_server.over.append((request.node, session, found))
+    _mockgpt_server.end(test.nodeid, session, found)
     _check(request, found)
 
 
-class _Server(NamedTuple):
-    """The server of all sessions, and those whose tests are over, with what was found by then."""
-
-    mock: "MockGPT"
-    over: list[tuple[pytest.Item, "MockSession", tuple["Finding", ...]]]
-
-
 @pytest.fixture(scope="session")
-def _mockgpt_server(request: pytest.FixtureRequest) -> Iterator[_Server]:
+def _mockgpt_server(request: pytest.FixtureRequest) -> Iterator["Shared"]:
     """Start the server of all sessions; note at the end what came after a test's own end."""
     from mockgpt.mock import MockGPT
+    from mockgpt.shared import Shared
 
     config = request.config
-    project = {name: config.getini(f"mockgpt_{name}") for name in ("allow", "deny", "redact")}
-    with MockGPT(**project) as mock:
-        server = _Server(mock, [])
-        yield server
-    late = config.stash[_late]
-    for item, session, before in server.over:
-        errors = _errors(session.findings) - _errors(before)
-        if errors:
-            record = session.record(item.nodeid, "failed")
-            late.append((item.nodeid, item.location, *_shown(errors, record, config)))
-    errors = _errors(mock.findings)
-    if errors:
-        record = mock.record(_SHARED, "failed")
-        late.append((_SHARED, ("", None, _SHARED), *_shown(errors, record, config)))
+    with MockGPT(**_project(config)) as mock:
+        shared = Shared(mock, _SHARED)
+        yield shared
+    places = {item.nodeid: item.location for item in request.session.items}
+    for late in shared.late():
+        place = places.get(late.test, ("", None, late.test))
+        told = (late.told, _transcript(late.record), _packed(late.record, config))
+        config.stash[_late].append((late.test, place, *told))
+
+
+def _project(config: pytest.Config) -> dict[str, Any]:
+    return {name: config.getini(f"mockgpt_{name}") for name in ("allow", "deny", "redact")}
 
 
 @contextmanager
-def _told(*errors: type[Exception]) -> Iterator[None]:
+def _told(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that is set up wrongly by what is wrong; where mockgpt found that helps nobody."""
+    from mockgpt.markers import REFUSALS
+
     try:
         yield
-    except errors as error:
-        message = f"{type(error).__name__}: {error}"
+    except REFUSALS as error:
+        marker = request.node.get_closest_marker("mockgpt")
+        place = "" if marker is None else "this test's marker mockgpt: "
+        message = f"{place}{type(error).__name__}: {error}"
         raise pytest.fail.Exception(message, pytrace=False) from None
 
 
 def _marked(
     request: pytest.FixtureRequest, known: Collection[str]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the scenarios and options of a test; fail one whose markers cannot be."""
+    """Return the scenarios and options of a test."""
     from mockgpt.markers import marked
 
-    with _told(TypeError, ValueError):
-        markers = request.node.iter_markers("mockgpt")
-        return marked(markers, request.path, request.config.getini, known)
+    return marked(request.node.iter_markers("mockgpt"), request.path, request.config.getini, known)
 
 
-def _begin(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, mock: "MockGPT | MockSession"
-) -> None:
+@contextmanager
+def _pointed(request: pytest.FixtureRequest, mock: "MockGPT | MockSession") -> Iterator[None]:
+    """Point clients at a server."""
+    from mockgpt.pointing import Pointing
     from mockgpt.variables import direct, environment
 
     request.node.stash.setdefault(_used, []).append(mock)
+    pointing = request.node.stash.setdefault(_pointing, Pointing())
     if request.config.getini("mockgpt_env"):
-        variables = direct() | environment(mock.base_url, mock.api_key)
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
+        pointing.point(direct() | environment(mock.base_url, mock.api_key))
+    try:
+        yield
+    finally:
+        pointing.put_back()
 
 
 def _check(request: pytest.FixtureRequest, found: tuple["Finding", ...]) -> None:
@@ -178,15 +176,24 @@ def _check(request: pytest.FixtureRequest, found: tuple["Finding", ...]) -> None
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
-@pytest.hookimpl(trylast=True)  # before pytest's own it would keep that from being done
-def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Fail a test that passed without the scenario that its own marker names: no fixture read it."""
-    marked = any(marker.name == "mockgpt" for marker in item.own_markers)
-    read = _used in item.stash or {"mockgpt", _SHARED} & {*getattr(item, "fixturenames", ())}
-    if marked and not read and item.stash.get(_outcome, "") == "passed":
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail a test that passed without the scenario that its marker names: no fixture read it."""
+    try:
+        yield
+    finally:
+        if _pointing in item.stash:
+            item.stash[_pointing].put_back()
+    named = {"mockgpt", _SHARED} & {*getattr(item, "fixturenames", ())}
+    # Others of a class or module may be the ones that its marker is for.
+    markers = item.iter_markers("mockgpt") if named else item.own_markers
+    marked = any(marker.name == "mockgpt" for marker in markers)
+    if marked and _used not in item.stash and item.stash.get(_outcome, "") == "passed":
+        found = "a fixture of the project's own by that name" if named else "neither"
+        step = "give that another name" if named else "add one"
         message = (
             "mockgpt: expected the argument mockgpt or mockgpt_session, which reads this test's "
-            "marker, found neither; add one, or take the marker off"
+            f"marker, found {found}; {step}, or take the marker off"
         )
         raise pytest.fail.Exception(message, pytrace=False)
 
@@ -203,11 +210,9 @@ def pytest_runtest_makereport(
     outcome = item.stash.get(_outcome, "")
     used = item.stash.get(_used, [])
     if used and (report.failed or over):
-        from mockgpt.core.reports.transcript import transcript
-
         records = [mock.record(item.nodeid, outcome) for mock in used]
         if report.failed:
-            report.sections.extend(("mockgpt", transcript(record)) for record in records)
+            report.sections.extend(("mockgpt", _transcript(record)) for record in records)
         if over and outcome != "skipped":
             vars(report)["mockgpt"] = [_packed(record, item.config) for record in records]
     if over:
@@ -280,17 +285,10 @@ class _Run:
             self._records[record.name, record.session] = record
 
 
-def _errors(found: Iterable["Finding"]) -> set[tuple[str, str]]:
-    return {(one.code, one.message) for one in found if one.severity == "error"}
-
-
-def _shown(
-    errors: set[tuple[str, str]], record: "Record", config: pytest.Config
-) -> tuple[str, str, bytes]:
+def _transcript(record: "Record") -> str:
     from mockgpt.core.reports.transcript import transcript
 
-    told = "\n".join(f"mockgpt: {code}: {message}" for code, message in sorted(errors))
-    return told, transcript(record), _packed(record, config)
+    return transcript(record)
 
 
 def _packed(record: "Record", config: pytest.Config) -> bytes:

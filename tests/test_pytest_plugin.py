@@ -159,6 +159,63 @@ def test_a_marker_that_nothing_reads_fails_the_test_that_it_stands_at(run):
     )
 
 
+def test_a_marker_that_a_fixture_of_the_same_name_does_not_read_fails_the_test(run):
+    result = run(
+        """
+        import pytest
+        from mockgpt import MockGPT
+
+        pytestmark = pytest.mark.mockgpt("overloaded")
+
+        @pytest.fixture(scope="module")
+        def mockgpt():
+            with MockGPT() as mock:
+                yield mock
+
+        def test_lost(mockgpt): pass
+
+        def test_read(mockgpt, mockgpt_session): pass
+
+        def test_without(): pass
+        """
+    )
+    result.assert_outcomes(passed=3, errors=1)
+    assert "ERROR at teardown of test_lost" in result.stdout.str()
+    assert (
+        "mockgpt: expected the argument mockgpt or mockgpt_session, which reads this test's marker, "
+        "found a fixture of the project's own by that name; give that another name, or take the marker off"
+    ) in result.stdout.str()
+
+
+def test_a_project_may_extend_the_fixture(run, pytester):
+    pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture
+        def mockgpt(mockgpt):
+            mockgpt.on(user="hi").reply("from the project")
+            return mockgpt
+        """
+    )
+    result = run(
+        """
+        import pytest
+        from client import ask, hello
+
+        @pytest.mark.mockgpt("overloaded", strict=True)
+        def test_extended(mockgpt):
+            assert ask(hello("hi")) == "from the project"
+            assert ask(hello()) == 429
+
+        def test_strays(mockgpt):
+            ask(hello("hi", temperature=3))
+        """
+    )
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_strays*"])
+
+
 def test_the_variables_can_be_left_alone(run):
     result = run(
         """
@@ -172,6 +229,63 @@ def test_the_variables_can_be_left_alone(run):
         ini="mockgpt_env = false\n",
     )
     result.assert_outcomes(passed=1)
+
+
+def test_an_undo_in_the_test_does_not_lead_its_client_to_the_service(run):
+    result = run(
+        """
+        import os
+        import pytest
+        from client import ask, hello
+
+        def test_undo(mockgpt, monkeypatch):
+            monkeypatch.setenv("OTHER", "1")
+            monkeypatch.undo()
+            assert os.environ["OPENAI_BASE_URL"] == mockgpt.base_url
+            assert ask(hello())
+
+        def test_undo_of_an_older_one(monkeypatch, mockgpt_session):
+            monkeypatch.undo()
+            assert ask(hello())
+        """
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_the_variables_are_as_before_whoever_else_changed_them(run, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "the user's")
+    result = run(
+        """
+        import os
+        import pytest
+
+        NAMES = ("OPENAI_BASE_URL", "OPENAI_API_BASE", "OPENAI_API_KEY", "NO_PROXY", "no_proxy")
+        before = {name: os.environ.get(name) for name in NAMES}
+
+        @pytest.fixture(autouse=True)
+        def clean():
+            assert {name: os.environ.get(name) for name in NAMES} == before
+
+        @pytest.fixture
+        def early(monkeypatch):
+            monkeypatch.setenv("OPENAI_BASE_URL", "http://elsewhere")
+            monkeypatch.setenv("NO_PROXY", "elsewhere")
+
+        def change(monkeypatch):
+            monkeypatch.delenv("OPENAI_API_KEY")
+            monkeypatch.setenv("OPENAI_BASE_URL", "http://other")
+
+        def test_before(early, mockgpt): pass
+        def test_before_and_after(early, mockgpt, monkeypatch): change(monkeypatch)
+        def test_older(monkeypatch, mockgpt): change(monkeypatch)
+        def test_younger(mockgpt, monkeypatch): change(monkeypatch)
+        def test_both(monkeypatch, mockgpt, mockgpt_session): change(monkeypatch)
+        def test_to_the_same(monkeypatch, mockgpt):
+            monkeypatch.setenv("OPENAI_BASE_URL", mockgpt.base_url)
+        def test_at_the_end(): pass
+        """
+    )
+    result.assert_outcomes(passed=7)
 
 
 def test_async_tests_and_classes_may_use_it(run):
@@ -394,6 +508,74 @@ def test_an_option_that_cannot_be_is_refused(run, option, message):
 
 
 @pytest.mark.parametrize("fixture", ["mockgpt", "mockgpt_session"])
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ("redact=['(']", "ValueError: option redact: expected prompts, replies, emails or a regul"),
+        ("tokenizer='exact'", "ExactTokensUnavailable: "),
+        ("{1: 2}", "TypeError: "),
+        ("{'rules': [{'reply': object()}]}", "TypeError: "),
+    ],
+)
+def test_a_marker_that_cannot_be_met_is_told_without_a_traceback(
+    run, fixture, marker, message, monkeypatch
+):
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "/nowhere")
+    result = run(
+        f"""
+        import pytest, sys
+
+        sys.modules["bpe_openai"] = None
+
+        @pytest.mark.mockgpt({marker})
+        def test_it({fixture}):
+            pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    assert f"this test's marker mockgpt: {message}" in result.stdout.str()
+    assert "/mockgpt/" not in result.stdout.str().partition("ExactTokens")[0]
+
+
+def test_metrics_without_their_package_are_told_without_a_traceback(run):
+    result = run(
+        """
+        import pytest, sys
+
+        sys.modules["prometheus_client"] = None
+
+        @pytest.mark.mockgpt(metrics=True)
+        def test_it(mockgpt):
+            pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    told = result.stdout.str()
+    assert "marker mockgpt: MetricsUnavailableError: metrics need the package prometheus_" in told
+    assert "/mockgpt/" not in told
+
+
+@pytest.mark.parametrize(
+    ("ini", "message"),
+    [
+        ("mockgpt_allow = late_request refused", "mockgpt_allow: expected some of beyond_script, "),
+        ("mockgpt_deny = gave-up", "mockgpt_deny: expected some of beyond_script, "),
+        (
+            "mockgpt_redact = (",
+            "mockgpt_redact: expected prompts, replies, emails or a regular exp",
+        ),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_told_once(run, ini, message):
+    result = run("def test_it(mockgpt): pass\ndef test_two(mockgpt): pass", ini=ini + "\n")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    (told,) = (line for line in result.errlines if line)
+    assert told.startswith(f"ERROR: tox.ini: {message}")
+    hint = {"allow": "found 'refused'; did you mean 'refused_request'?", "deny": "'gave_up'?"}
+    assert told.endswith(hint.get(ini.partition(" ")[0].removeprefix("mockgpt_"), ""))
+
+
+@pytest.mark.parametrize("fixture", ["mockgpt", "mockgpt_session"])
 def test_a_scenario_stands_beside_its_test_or_in_the_working_directory(run, pytester, fixture):
     scenario = "mockgpt: 1\nrules: [{reply: %s}]\n"
     folder = pytester.mkdir("sub")
@@ -583,6 +765,65 @@ def test_what_comes_after_the_end_of_a_test_fails_it(run, pytester, parallel):
     late = records(pytester)["test_leaves"]
     assert [finding["code"] for finding in late["findings"]] == ["late_request", "gave_up"]
     assert (late["outcome"], len(late["exchanges"])) == ("failed", 2)
+
+
+RUN_AGAIN = """
+    from _pytest.runner import runtestprotocol
+
+    def pytest_runtest_protocol(item, nextitem):  # as pytest-rerunfailures does
+        runtestprotocol(item, nextitem=nextitem, log=False)
+        item._initrequest()
+        runtestprotocol(item, nextitem=nextitem)
+        return True
+    """
+
+
+def test_a_test_that_is_run_again_is_told_of_by_its_own_findings(run, pytester):
+    pytester.makeconftest(RUN_AGAIN)
+    result = run(
+        """
+        from client import ask, hello
+
+        runs = []
+
+        def test_strays_at_last(mockgpt_session):
+            runs.append(ask(hello()))
+            assert len(mockgpt_session.journal) == 1
+            assert runs == [runs[0]] * len(runs)
+            assert len(runs) == 2
+            ask(hello(temperature=3))
+
+        def test_strays_at_first(mockgpt_session):
+            runs.append(ask(hello(temperature=3 if len(runs) == 2 else 1)))
+        """
+    )
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_strays_at_last*"])
+
+
+def test_what_came_late_to_a_run_before_is_told(run, pytester):
+    pytester.makeconftest(RUN_AGAIN)
+    result = run(
+        """
+        import os
+        import pytest
+        from client import ask, hello
+
+        left = []
+
+        @pytest.fixture
+        def later():
+            if left:
+                assert ask(hello("late"), left.pop()) == 410
+
+        def test_leaves(later, mockgpt_session):
+            left.append(mockgpt_session.base_url)
+
+        def test_other(): pass  # so that the server of all sessions stays for the run behind it
+        """
+    )
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["mockgpt: late_request: POST *"])
 
 
 @pytest.mark.parametrize("arguments", [(), ("--mockgpt-report=out",), ("-n2",)])
