@@ -4,7 +4,7 @@ The plugin imports this when a test asks for a fixture.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from os import PathLike, fspath
+from os import fspath
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from mockgpt.core.scenario import Scenario
 from mockgpt.files.documents import ScenarioError
 from mockgpt.files.exact import ExactTokensUnavailable
 from mockgpt.files.scenarios import is_shipped
+from mockgpt.given import check_sources
 from mockgpt.options import check_options
 from mockgpt.server.metrics import MetricsUnavailableError
 
@@ -52,13 +53,9 @@ def _found(scenario: Any, test: Path) -> Any:
 
     Raises TypeError for what is no scenario, ValueError for a file that stands in neither place.
     """
+    check_sources([scenario])
     if isinstance(scenario, Scenario | Mapping):
         return scenario
-    if not isinstance(scenario, str | PathLike):
-        raise TypeError(
-            f"expected the names or paths of scenarios, or mappings, found {scenario!r}; give several as "
-            "several arguments: mockgpt('first.yaml', 'second.yaml')"
-        )
     name = fspath(scenario)
     here = Path.cwd()
     beside = test.parent / name

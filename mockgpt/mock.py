@@ -20,6 +20,7 @@ from mockgpt.core.verdict import Finding
 from mockgpt.files.documents import ScenarioError
 from mockgpt.files.scenarios import Source, check_uncounted, load_scenarios, load_sent
 from mockgpt.files.services import load_service
+from mockgpt.given import check_sources, shown
 from mockgpt.keywords import WhenKeys
 from mockgpt.options import Options, SessionOptions, check_options, settings_of
 from mockgpt.server.app import MAX_BODY, Handler, application
@@ -42,6 +43,7 @@ def build(*scenarios: Source, alone: bool = True, **options: Unpack[Options]) ->
     `metrics=True` finds no package; TypeError and ValueError for an unknown option or value.
     """
     check_options(options, Options.__annotations__)
+    check_sources(scenarios)
     service = load_service(options.get("service", "pgpt"))
     loaded = load_scenarios(scenarios, service, seed=options.get("seed"))
     if not alone:
@@ -116,11 +118,17 @@ class MockGPT:
         """Begin a session, or begin it anew; in a `with` it is closed at the end.
 
         Scenarios and options that are not given are the server's. Raises ValueError for a name that
-        cannot be, TypeError for an option that only a whole server has, else as `build`.
+        cannot be, TypeError for what is none and for an option that only a whole server has, else as `build`.
         """
+        if not isinstance(name, str):
+            raise TypeError(
+                f"expected a session's name, found {shown(name)}; scenarios come behind it: "
+                "session('name', …)"
+            )
         if name == DEFAULT:
             raise ValueError("expected another name than 'default', which is MockGPT's own session")
         check_options(options, SessionOptions.__annotations__)
+        check_sources(scenarios)
         engine = self._handler.engine
         settings = settings_of(options, engine.settings)
         seed = options.get("seed", self._seed)

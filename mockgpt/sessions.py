@@ -21,6 +21,7 @@ from mockgpt.core.scenario import Scenario, Step, entries_of
 from mockgpt.core.session import Session
 from mockgpt.core.verdict import Finding
 from mockgpt.files.scenarios import Source, dump, load_scenarios, spelt
+from mockgpt.given import check_sources
 from mockgpt.keywords import WhenKeys
 from mockgpt.server.app import Handler
 from mockgpt.spelling import AnyOrder, Data, Expectation, LiveRule, caller, keys_of
@@ -116,8 +117,10 @@ class MockSession:
     def load(self, *scenarios: Source) -> None:
         """Answer by these scenarios instead of all that was there, every rule at its first call.
 
-        What `on` and `script` made is gone, too; the journal stays. Raises ScenarioError.
+        What `on` and `script` made is gone, too; the journal stays. Raises ScenarioError, and TypeError
+        for what is no scenario.
         """
+        check_sources(scenarios)
         handler = self._server.handler
         loaded = load_scenarios(scenarios, handler.engine.service, seed=self._seed)
         with handler.lock:

@@ -42,8 +42,9 @@ from msgspec import Struct
 
 from mockgpt.core.conditions import TextMatch
 from mockgpt.core.exchange import Exchange
+from mockgpt.core.replies import SOURCES
 from mockgpt.core.scenario import AfterLast, Rule
-from mockgpt.files.scenarios import plain
+from mockgpt.given import data_of, shown
 from mockgpt.keywords import ErrorKeys, FaultKeys, FaultKind, ReplyKeys, Said, WhenKeys
 
 Data = dict[str, Any]  # a mapping of the language, as YAML gives it
@@ -82,15 +83,16 @@ def caller() -> str:
 
 
 def keys_of(given: Mapping[str, Any]) -> Data:
-    """Return keyword arguments by the language's names, as plain data."""
-    return {_RESERVED.get(name, name): plain(value) for name, value in given.items()}
+    """Return keyword arguments by the language's names, as plain data. Raises TypeError."""
+    return {_RESERVED.get(name, name): data_of(value, (name,)) for name, value in given.items()}
 
 
 class LiveRule:
     """A rule of a session, made by `on`. It is tried as soon as it has a reply.
 
     Each method changes what is answered from now on; how many calls it has had stays. They raise
-    ScenarioError for what the language refuses, and RuntimeError once `load` replaced the scenario.
+    ScenarioError for what the language refuses, TypeError for what is no data, and RuntimeError
+    once `load` replaced the scenario.
     """
 
     def __init__(
@@ -119,25 +121,35 @@ class LiveRule:
         return self._answered(self.id)
 
     def reply(
-        self, *said: Said, after_last: AfterLast | None = None, **keys: Unpack[ReplyKeys]
+        self,
+        *said: Said | Sequence[Said],
+        after_last: AfterLast | None = None,
+        **keys: Unpack[ReplyKeys],
     ) -> Self:
         """Answer so, instead of what it answered before.
 
-        A reply is a text, a `Reply` or a mapping, several are those of as many calls; `keys` are those of every one. `after_last` says
-        what follows the last: `fail` (the default of several), `repeat` (that of one) or `cycle`.
+        A reply is a text, a `Reply` or a mapping; several, also as one list, are those of as many
+        calls. `keys` are those of every one. `after_last` says what follows the last: `fail` (the
+        default of several), `repeat` (that of one) or `cycle`.
         """
         return self._answer(_replies(said, keys), after_last)
 
-    def error(self, preset: str, **keys: Unpack[ErrorKeys]) -> Self:
-        """Answer by an error of the service's, instead of what it answered before."""
+    def error(self, preset: str | None = None, **keys: Unpack[ErrorKeys]) -> Self:
+        """Answer by an error of the service's, instead of what it answered before.
+
+        Without a preset it is the service's `server_error`, with what `keys` say otherwise.
+        """
         return self._answer([_error(preset, keys)])
 
-    def attempts(self, *replies: Said) -> Self:
+    def attempts(self, *replies: Said | Sequence[Said]) -> Self:
         """Answer the attempts of one call, a reply for each, instead of what was before."""
-        return self._answer([{"attempts": plain(replies)}])
+        return self._answer([{"attempts": _each(replies)}])
 
     def then(
-        self, *said: Said, after_last: AfterLast | None = None, **keys: Unpack[ReplyKeys]
+        self,
+        *said: Said | Sequence[Said],
+        after_last: AfterLast | None = None,
+        **keys: Unpack[ReplyKeys],
     ) -> Self:
         """Answer the next call so, after the replies that there are."""
         replies = [*self._replies, *_replies(said, keys)]
@@ -169,16 +181,21 @@ class Expectation(Struct, frozen=True):
 
     def reply(self, said: Said | None = None, **keys: Unpack[ReplyKeys]) -> "Expectation":
         """Answer so."""
+        if isinstance(said, list | tuple):
+            raise TypeError(
+                f"expected one reply, found {shown(said)}; a step answers one call: give each a step "
+                "of its own, or its attempts by attempts(…)"
+            )
         (reply,) = _replies(() if said is None else (said,), keys)
         return self._with(reply=reply)
 
-    def error(self, preset: str, **keys: Unpack[ErrorKeys]) -> "Expectation":
-        """Answer by an error of the service's."""
+    def error(self, preset: str | None = None, **keys: Unpack[ErrorKeys]) -> "Expectation":
+        """Answer by an error of the service's; without a preset by `server_error`, but for `keys`."""
         return self._with(reply=_error(preset, keys))
 
-    def attempts(self, *replies: Said) -> "Expectation":
+    def attempts(self, *replies: Said | Sequence[Said]) -> "Expectation":
         """Answer the attempts of the call, a reply for each."""
-        return self._with(reply={"attempts": plain(replies)})
+        return self._with(reply={"attempts": _each(replies)})
 
     def fault(self, kind: FaultKind, **options: Unpack[FaultKeys]) -> "Expectation":
         """Let something go wrong with its reply, after the faults it has."""
@@ -208,23 +225,60 @@ def expect(*, id: str = "", **when: Unpack[WhenKeys]) -> Expectation:  # noqa: A
 
 
 def any_order(*steps: Expectation) -> AnyOrder:
-    """Let steps of a script come in any order."""
+    """Let steps of a script come in any order. Raises TypeError for what is no step."""
+    for step in steps:
+        if not isinstance(step, Expectation):
+            hint = "; give several as several arguments" if isinstance(step, list | tuple) else ""
+            raise TypeError(f"expected expect(…), found {shown(step)}{hint}")
     return AnyOrder(steps)
 
 
-def _replies(said: Sequence[Said], keys: ReplyKeys) -> list[Any]:
+def _replies(said: Sequence[Said | Sequence[Said]], keys: ReplyKeys) -> list[Any]:
+    more = keys_of(keys)
     if not said:
-        return [keys_of(keys)]
-    replies = [plain(one) for one in said]
-    return [{**_mapping(reply), **keys_of(keys)} for reply in replies] if keys else replies
+        return [more]
+    replies = _each(said)
+    return [_adjusted(_mapping(reply), more) for reply in replies] if keys else replies
+
+
+def _each(said: Sequence[Said | Sequence[Said]]) -> list[Any]:
+    """Return the replies of several calls or attempts, which may be given as one list."""
+    match said:
+        case [list() | tuple() as listed]:
+            said = listed
+    replies = [data_of(one, ("reply",)) for one in said]
+    for reply in replies:
+        if not isinstance(reply, str | dict):
+            several = "; give several as several arguments" if isinstance(reply, list) else ""
+            raise TypeError(
+                f"reply: expected a text, a Reply or a mapping, found {shown(reply)}{several}"
+            )
+    return replies
 
 
 def _mapping(reply: str | Data) -> Data:
     return {"say": reply} if isinstance(reply, str) else reply
 
 
-def _error(preset: str, keys: ErrorKeys) -> Data:
-    return {"error": {"preset": preset, **keys_of(keys)} if keys else preset}
+def _adjusted(reply: Data, more: Data) -> Data:
+    """Return a reply with further keys, which may change how it is answered, not what."""
+    for key in SOURCES:
+        if key in reply and key in more:
+            both = f"{shown(reply[key])} and {key}={shown(more[key])}"
+            raise TypeError(f"reply: expected one `{key}`, found {both}; leave one of them out")
+    return {**reply, **more}
+
+
+def _error(preset: str | None, keys: ErrorKeys) -> Data:
+    more = keys_of(keys)
+    if preset is None:
+        return {"error": more}
+    if not isinstance(preset, str):
+        raise TypeError(
+            f"error: expected a preset such as 'overloaded', found {shown(preset)}; a status by "
+            "itself is error(status=429)"
+        )
+    return {"error": {"preset": preset, **more} if more else preset}
 
 
 def _disturbed(reply: str | Data, kind: FaultKind, options: FaultKeys) -> Data:

@@ -70,6 +70,9 @@ def test_a_name_or_scenario_that_cannot_be_is_refused():
     mock = MockGPT()
     with pytest.raises(ValueError, match="expected a session's name of A-Z"):
         mock.session("a/b")
+    assert mock.session("x" * 64).name == "x" * 64
+    with pytest.raises(ValueError, match=", 1 to 64 of them, found one of 65 characters"):
+        mock.session("x" * 65)
     with pytest.raises(
         ValueError, match="expected another name than 'default', which is MockGPT's"
     ):
@@ -133,8 +136,17 @@ def test_time_passes_as_told(chat):
         chat(mock, "a")
         first, second = mock.journal
         assert second.at - first.at == 60
+        for duration in ("2m", "1.5s", "200ms", 0):
+            mock.clock.advance(duration)
+        chat(mock, "a")
+        assert mock.journal[2].at - second.at == pytest.approx(121.7)
         with pytest.raises(ValueError, match="not negative"):
             mock.clock.advance(-1)
+        wanted = "expected seconds, or a duration such as '200ms', '1.5s' or '2m', found "
+        with pytest.raises(ValueError, match=f"^{wanted}'2 minutes'$"):
+            mock.clock.advance("2 minutes")
+        with pytest.raises(TypeError, match=f"^{wanted}None$"):
+            mock.clock.advance(None)
     with pytest.raises(
         RuntimeError, match="expected a frozen clock, found the real time; leave out"
     ):

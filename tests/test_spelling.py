@@ -1,6 +1,7 @@
 """Scenarios in Python: the same values, the same checks, and at once in effect."""
 
 import doctest
+import re
 import threading
 from enum import StrEnum
 from types import MappingProxyType
@@ -182,12 +183,140 @@ def test_what_the_language_refuses_is_refused_with_the_line_of_the_call(call, me
         assert mock.to_yaml() == before
 
 
+_DATA = "expected text, a number, True, False, None, a list or a mapping, found "
+_SOURCE = "expected the names or paths of scenarios, or mappings, found "
+_BYTES = "; decode it, or answer bytes by raw={'chunks': [{'base64': '…'}]}"
+
+
+def function(_):
+    """Stand for what others take for an answer."""
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda mock: mock.on().reply(function),
+            (
+                f"reply: {_DATA}the function function; a condition is contains('…'), matches('…') or "
+                "body={…}, an answer that is made of its request template='You said: {{ user }}'"
+            ),
+        ),
+        (
+            lambda mock: mock.on(user=re.compile("x")),
+            f"user: {_DATA}re.compile('x'); write matches('x')",
+        ),
+        (
+            lambda mock: mock.on(any_=[When(user=matches(re.compile("x", re.IGNORECASE)))]),
+            (
+                f"any_[0].user.matches: {_DATA}re.compile('x', re.IGNORECASE); "
+                "write matches('x', ignore_case=True)"
+            ),
+        ),
+        (lambda mock: mock.on(user=b"x"), f"user: {_DATA}b'x'{_BYTES}"),
+        (
+            lambda mock: mock.on(body={"a": [{1: 2}]}),
+            "body.a[0]: expected keys that are strings, f",
+        ),
+        (lambda mock: mock.on().reply(b"x"), f"reply: {_DATA}b'x'{_BYTES}"),
+        (
+            lambda mock: mock.on().reply(3),
+            "reply: expected a text, a Reply or a mapping, found 3",
+        ),
+        (
+            lambda mock: mock.on().reply("a", ["b"]),
+            "reply: expected a text, a Reply or a mapping, found ['b']; give several as several arg",
+        ),
+        (
+            lambda mock: mock.on().reply("a", say="b"),
+            "reply: expected one `say`, found 'a' and say='b'; leave one of them out",
+        ),
+        (
+            lambda _: expect().reply({"error": "overloaded"}, error="rate_limit_requests"),
+            "reply: expected one `error`, found 'overloaded' and error='rate_limit_requests'; leave",
+        ),
+        (
+            lambda _: expect().reply(["a", "b"]),
+            (
+                "expected one reply, found ['a', 'b']; a step answers one call: give each a step of its "
+                "own, or its attempts by attempts(…)"
+            ),
+        ),
+        (
+            lambda mock: mock.on().error(429),
+            (
+                "error: expected a preset such as 'overloaded', found 429; a status by itself is "
+                "error(status=429)"
+            ),
+        ),
+        (lambda _: any_order("x"), "expected expect(…), found 'x'"),
+        (
+            lambda _: any_order([]),
+            "expected expect(…), found []; give several as several arguments",
+        ),
+        (
+            lambda mock: mock.load(["a.yaml"]),
+            f"{_SOURCE}['a.yaml']; give several as several arguments: 'first.yaml', 'second.yaml'",
+        ),
+        (lambda mock: mock.load({1: 2}), "expected keys that are strings, found 1"),
+        (
+            lambda _: MockGPT({"rules": [{"reply": object}]}),
+            f"rules[0].reply: {_DATA}<class 'object'>; a condition is",
+        ),
+        (
+            lambda _: MockGPT(function),
+            (
+                f"{_SOURCE}the function function; begin a server in a test by `with MockGPT(…) as mock`, "
+                "or by pytest's `mockgpt`"
+            ),
+        ),
+        (lambda mock: mock.session("a", None), f"{_SOURCE}None"),
+        (
+            lambda mock: mock.session({"rules": []}),
+            "expected a session's name, found {'rules': []}; scenarios come behind it: session('name'",
+        ),
+    ],
+)
+def test_what_is_no_data_is_refused_with_what_stands_instead(call, message):
+    mock = MockGPT()
+    before = mock.to_yaml()
+    with pytest.raises(TypeError) as caught:
+        call(mock)
+    assert str(caught.value).startswith(message)
+    assert mock.to_yaml() == before
+
+
+def test_a_list_is_a_reply_for_each_call(chat):
+    with MockGPT() as mock:
+        mock.on(user=contains("a")).reply(["one", "two"], finish="stop").fault("no_done")
+        assert [chat(mock, f"a{n}") for n in range(2)] == ["one", "two"]
+        mock.on(user="b").attempts([Reply(error="overloaded"), "at last"])
+        assert [chat(mock, "b") for _ in range(2)][1] == "at last"
+        assert "faults" in mock.to_yaml().partition("two")[2]
+
+
+def test_a_status_is_an_error_by_itself(chat):
+    with MockGPT() as mock:
+        mock.on(user="a").error(status=429)
+        mock.script(expect(user="b").error(status=418, message="a teapot"))
+        assert chat(mock, "b") == (418, "a teapot")
+        assert chat(mock, "a")[0] == 429
+        assert "status: 429" in mock.to_yaml()
+
+
+def test_conditions_may_be_mappings(chat):
+    with MockGPT() as mock:
+        mock.on(
+            user={"contains": "a"}, not_={"stream": True}, any_=[{"user": "a"}, {"user": "ab"}],
+            headers={"host": {"contains": "127"}},
+        ).reply("x")  # fmt: skip
+        assert chat(mock, "ab") == "x"
+
+
 def test_values_are_data():
     mock = MockGPT()
-    with pytest.raises(TypeError, match="type object is unsupported"):
+    with pytest.raises(TypeError, match=r"^body\.a\[0\]: expected text, .*, found <object"):
         mock.on(body={"a": [object()]})
-    with pytest.raises(ScenarioError, match="found a list"):
-        mock.on(user=b"bytes")
     mock.on(endpoint=StrEnum("Endpoint", ["CHAT"]).CHAT, headers=MappingProxyType({"x": "y"}))
 
 

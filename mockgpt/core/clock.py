@@ -1,6 +1,10 @@
 """The injected clock: what time an answer says, and how much time has passed."""
 
+import re
 from collections.abc import Callable
+
+from mockgpt.core.pace import DURATION, Duration
+from mockgpt.core.pace import seconds as in_seconds
 
 Source = Callable[[], float]  # seconds
 
@@ -28,16 +32,22 @@ class Clock:
         """Return the seconds since any fixed start; they never go back."""
         return self._elapsed() + self._advanced
 
-    def advance(self, seconds: float) -> None:
-        """Let so many seconds pass at once.
+    def advance(self, duration: Duration) -> None:
+        """Let time pass at once: seconds, or a duration as scenarios have it, such as `"2m"`.
 
-        Raises ValueError for a negative number or too large a one, RuntimeError for a clock that is
-        not frozen.
+        Raises ValueError for a negative number, too large a one, or another text, TypeError for what
+        is neither, RuntimeError for a clock that is not frozen.
         """
         if not self.frozen:
             raise RuntimeError(
                 "expected a frozen clock, found the real time; leave out clock='real'"
             )
+        wanted = "expected seconds, or a duration such as '200ms', '1.5s' or '2m'"
+        if not isinstance(duration, str | int | float):
+            raise TypeError(f"{wanted}, found {duration!r}")
+        if isinstance(duration, str) and not re.search(DURATION, duration):
+            raise ValueError(f"{wanted}, found {duration!r}")
+        seconds = in_seconds(duration)
         if seconds < 0:
             raise ValueError(f"expected seconds that are not negative, found {seconds}")
         if not self.now() + seconds <= _END:

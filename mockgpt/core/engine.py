@@ -21,6 +21,7 @@ DEFAULT = "default"
 
 _PATH = re.compile(f"/s/({keys.SESSION})(/.*)")
 _SESSIONS = 10_000
+_LONGEST = 64  # characters of a name; see keys.SESSION
 _HELD = 2**30  # bytes that the journals of all sessions may hold before closed ones are forgotten
 _AT_ONCE = 100  # new sessions between two looks for what may be forgotten
 
@@ -69,7 +70,9 @@ class Engine:
     ) -> Session:
         """Begin a session, or begin it anew. Raises ValueError for a name that cannot be."""
         if not re.fullmatch(keys.SESSION, name):
-            raise ValueError(f"expected a session's name of A-Z a-z 0-9 _ . -, found {name!r}")
+            found = repr(name) if len(name) <= _LONGEST else f"one of {len(name)} characters"
+            wanted = f"a session's name of A-Z a-z 0-9 _ . -, 1 to {_LONGEST} of them"
+            raise ValueError(f"expected {wanted}, found {found}")
         loaded, settings = loaded or self.loaded, settings or self.settings
         session = self.sessions.get(name)
         if session is None:

@@ -13,15 +13,11 @@ from msgspec.structs import replace
 from mockgpt.core.entry import Entry
 from mockgpt.core.plan import BodyStep, Data, Events, Pause, Plan, Step
 
+# A `$` alone would also stand before a newline.
+DURATION = r"^[0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m)(?!\n)$"
 Duration = (
     Annotated[float, Meta(ge=0, le=1_000_000_000, description="seconds")]
-    | Annotated[
-        str,
-        Meta(  # a `$` alone would also stand before a newline
-            pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m)(?!\n)$",
-            description="such as 200ms, 1.5s or 2m",
-        ),
-    ]
+    | Annotated[str, Meta(pattern=DURATION, description="such as 200ms, 1.5s or 2m")]
 )
 Grain = Literal["token", "word", "character"] | Annotated[int, Meta(ge=1)]
 S = TypeVar("S", Step, BodyStep)
