@@ -36,22 +36,22 @@ class WhenKeys(TypedDict, total=False):
 
     endpoint: EndpointName | Sequence[EndpointName]
     model: str | Sequence[str]
-    user: Text
-    system: Text
-    assistant: Text
-    text: Text
-    prompt: Text
-    input: Text
+    user: Text | Keys
+    system: Text | Keys
+    assistant: Text | Keys
+    text: Text | Keys
+    prompt: Text | Keys
+    input: Text | Keys
     turn: int | Range | Keys
     stream: bool
-    headers: Mapping[str, Text]
+    headers: Mapping[str, Text | Keys]
     api_key: str
     body: Keys
     exactly: Keys
     ignore: Sequence[str]
-    any_: Sequence[When]
-    all_: Sequence[When]
-    not_: When
+    any_: Sequence[When | Keys]
+    all_: Sequence[When | Keys]
+    not_: When | Keys
 
 
 class ReplyKeys(TypedDict, total=False):

@@ -2,7 +2,14 @@
 
 import mockgpt
 from mockgpt import (
+    AnyOrder,
+    Call,
+    Clock,
     Exchange,
+    Expectation,
+    Finding,
+    Journal,
+    LiveRule,
     MockGPT,
     MockSession,
     Record,
@@ -57,7 +64,17 @@ with MockGPT(scenario, "documentation", seed=1, errors="azure", observer=count) 
     )
     mock.load("overloaded", scenario)
     print(mock.to_yaml(), [finding.code for finding in mock.findings])
-    mock.clock.advance(60)
+    clock: Clock = mock.clock
+    clock.advance(60)
+    clock.advance("2m")
+
+    rule: LiveRule = mock.on(user={"contains": "a"}, not_={"stream": True}, any_=[{"user": "a"}])
+    rule.reply(["one", "two"]).then(["three", Reply(say="four")]).attempts(["five", "six"])
+    mock.on(all_=[When(turn=1), {"headers": {"x": "y"}}], headers={"x": {"glob": "y*"}})
+    mock.on().error(status=429)
+    step: Expectation = expect(system={"equals": "a"}).error(status=500)
+    any_two: AnyOrder = any_order(step, expect().reply("b"))
+    mock.script(any_two)
 
 
 with MockGPT(allow=["late_request"], deny={"gave_up"}) as strict:
@@ -78,6 +95,10 @@ with mock.session("one", "documentation", seed=3, on_miss="filler") as one:
     in_a_session(one)
 
 
+def seen(session: MockSession) -> tuple[Journal, list[Call], list[Finding]]:
+    return session.journal, [*session.calls, session.last], [*session.findings]
+
+
 async def use() -> None:
     async with MockGPT(strict=True, api_keys={"k"}, clock="real") as other:
         print(other.base_url)
@@ -94,6 +115,8 @@ mock.on(user=3)  # type: ignore[arg-type]
 mock.on().reply("a", after_last="never")  # type: ignore[arg-type]
 mock.on().reply(fnish="stop")  # type: ignore[call-arg]
 mock.on().error("overloaded", stauts=1)  # type: ignore[call-arg]
+mock.on().error(429)  # type: ignore[arg-type]
+mock.on().reply(b"x")  # type: ignore[arg-type]
 mock.on().fault("disconect")  # type: ignore[arg-type]
 mock.script("a")  # type: ignore[arg-type]
 _ = mockgpt.nothing  # type: ignore[attr-defined]
