@@ -193,11 +193,12 @@ def _known(
             else:
                 errors = found
     content = body if decoded is None else canonical(decoded.body)
-    secrets = repeated(caller.secret, (path, *caller.headers.values()), body)
+    secrets = repeated(caller.secret, (path, query, *caller.headers.values()), body)
     record = Exchange(
         at=0.0,
         method=method,
         path=path,
+        query=query,
         headers=caller.headers,
         body=body,
         content=draw(0, method, path, query, content, size=16),

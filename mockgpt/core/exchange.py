@@ -163,6 +163,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     elapsed: float = 0.0
     method: str = ""
     path: str = ""
+    query: str = ""
     headers: Mapping[str, str] = {}
     body: bytes = b""
     content: bytes = b""
@@ -203,13 +204,13 @@ class Exchange(Struct, frozen=True, kw_only=True):
         """The exchange as everything that shows exchanges has it: redacted."""
         by = self.redaction
         told = teller(self.body, by)
-        path, body = by.text(self.path), request_body(self.body, by)
+        path, query, body = by.text(self.path), by.text(self.query), request_body(self.body, by)
         headers = {name: told(value) for name, value in self.headers.items()}
         request = None if self.request is None else with_texts(self.request, _changed(by))
         sent = self.sent
         if sent is not None:
             # An answer may repeat in pieces what the request has to hide.
-            hides = (path, body, headers) != (self.path, self.body, self.headers)
+            hides = (path, query, body, headers) != (self.path, self.query, self.body, self.headers)
             careful = hides or by.secrets != ()
             whole = by.replies or (careful and not _SCRAMBLING.isdisjoint(self.faults))
             kept = reply_body(sent.body, replace(by, replies=whole), told, careful=careful)
@@ -218,6 +219,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
         return replace(
             self,
             path=path,
+            query=query,
             headers=headers,
             body=body,
             request=request,

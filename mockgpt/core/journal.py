@@ -86,7 +86,8 @@ def _without_bodies(exchange: Exchange) -> Exchange:
 
 def _size(exchange: Exchange) -> int:
     """Return about how many bytes an exchange holds besides its bodies."""
-    return _ENTRY + sum(map(len, exchange.headers.values())) + len(exchange.path)
+    written = (exchange.path, exchange.query, *exchange.headers.values())
+    return _ENTRY + sum(map(len, written))
 
 
 def _bodies(exchange: Exchange) -> int:

@@ -55,6 +55,7 @@ class ExchangeView(Struct, frozen=True, kw_only=True):
     elapsed: Annotated[float, Meta(description="When, in seconds of a clock that always runs.")]
     method: str
     path: str
+    query: str
     headers: Annotated[Mapping[str, str], Meta(description="Without those that hold secrets.")]
     body: Annotated[Any, Meta(description="As JSON where it is JSON, else as text.")]
     bodies: Annotated[bool, Meta(description="Whether the journal had room for the bodies.")]

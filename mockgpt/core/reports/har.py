@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl
 
 from mockgpt import __version__
 from mockgpt.core.encode.sse import json_bytes
@@ -52,11 +53,11 @@ def _request(exchange: Exchange) -> dict[str, Any]:
     root = f"http://{host if _HOST.fullmatch(host) else 'localhost'}"
     request = {
         "method": exchange.method,
-        "url": root + exchange.path,
+        "url": root + exchange.path + (f"?{exchange.query}" if exchange.query else ""),
         "httpVersion": "HTTP/1.1",
         "cookies": [],
-        "headers": _headers(exchange.headers.items()),
-        "queryString": [],
+        "headers": _pairs(exchange.headers.items()),
+        "queryString": _pairs(parse_qsl(exchange.query, keep_blank_values=True)),
         "headersSize": -1,
         "bodySize": len(exchange.body) if exchange.bodies else -1,
     }
@@ -74,7 +75,7 @@ def _response(sent: Sent | None) -> dict[str, Any]:
     sent = sent or Sent(status=0, ending="aborted")
     content = {
         "size": sent.bytes,
-        "mimeType": dict(sent.headers).get("content-type", ""),
+        "mimeType": sent.named.get("content-type", ""),
         "text": sent.body.decode("utf-8", "replace"),
     }
     if len(sent.body) < sent.bytes:
@@ -84,7 +85,7 @@ def _response(sent: Sent | None) -> dict[str, Any]:
         "statusText": known.get(status, ""),
         "httpVersion": "HTTP/1.1",
         "cookies": [],
-        "headers": _headers(sent.headers),
+        "headers": _pairs(sent.headers),
         "content": content,
         "redirectURL": "",
         "headersSize": -1,
@@ -93,8 +94,8 @@ def _response(sent: Sent | None) -> dict[str, Any]:
     }
 
 
-def _headers(headers: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"name": name, "value": value} for name, value in headers]
+def _pairs(named: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in named]
 
 
 def _milliseconds(seconds: float) -> float:

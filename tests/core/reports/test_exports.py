@@ -162,6 +162,26 @@ def test_what_is_not_known_is_minus_one_or_empty(asked):
     assert entry["response"]["statusText"] == ""
 
 
+def test_the_query_is_told_without_its_secrets(asked):
+    query = "api-version=2023-05-15&api_key=0123456789abcdef0123&empty="
+    told = "api-version=2023-05-15&api_key=***&empty="
+    one = replace(asked(1, "a"), query=query)
+    (entry,) = json.loads(har([one]))["log"]["entries"]
+    assert entry["request"]["url"].endswith(f"/v1/chat/completions?{told}")
+    assert entry["request"]["queryString"] == [
+        {"name": "api-version", "value": "2023-05-15"},
+        {"name": "api_key", "value": "***"},
+        {"name": "empty", "value": ""},
+    ]
+    assert json.loads(b"".join(json_lines([one])))["query"] == told
+
+
+def test_the_media_type_is_known_however_it_is_spelt(asked):
+    sent = Sent(status=200, told=(("Content-Type", "text/html"),))
+    (entry,) = json.loads(har([replace(asked(1, "a"), sent=sent)]))["log"]["entries"]
+    assert entry["response"]["content"]["mimeType"] == "text/html"
+
+
 @pytest.mark.parametrize(
     ("at", "date"),
     [
