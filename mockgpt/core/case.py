@@ -1,7 +1,8 @@
-"""A request on its way to an answer, and what is known of it for its record."""
+"""A request on its way to an answer, what is known of it for its record, and what was decided."""
 
 from collections.abc import Callable, Collection
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -15,9 +16,11 @@ from mockgpt.core.endpoints import Route, find, preflight, refusal
 from mockgpt.core.errors import ApiError
 from mockgpt.core.exchange import NOBODY, Author, Exchange, Incoming, Sent
 from mockgpt.core.faults import Fault
+from mockgpt.core.journal import Journal
 from mockgpt.core.keys import Caller
 from mockgpt.core.limits import Granted
 from mockgpt.core.parsing import canonical
+from mockgpt.core.plan import Plan
 from mockgpt.core.redaction import Redaction, repeated
 from mockgpt.core.replies import Reply
 from mockgpt.core.requests import Asked
@@ -25,6 +28,9 @@ from mockgpt.core.responses import Manner, Prepared
 from mockgpt.core.scenario import Loaded, Rule, Scenario
 from mockgpt.core.service import Service
 from mockgpt.core.settings import Settings, remembering
+
+if TYPE_CHECKING:
+    from mockgpt.core.session import Session
 
 _NONE = Attempt("", 0, 0)
 _REMEMBERED, _SHORT = 256, 4_096  # requests that are known when they come again, and their bytes
@@ -137,6 +143,23 @@ class Case(Struct, eq=False):
             self.calls.ended(content, self.attempt, exchange.sent, exchange.ended, failed=failed)
         if self.granted is not None:
             self.granted.release(0 if exchange.usage is None else exchange.usage.total_tokens)
+
+
+class Outcome(Struct, eq=False):
+    """A decided response to a request. `journal` is the session's when it was asked."""
+
+    session: "Session"
+    journal: Journal
+    case: Case
+    plan: Plan
+
+    def __repr__(self) -> str:
+        return f"<Outcome for {self.exchange!r}>"
+
+    @property
+    def exchange(self) -> Exchange:
+        """What the record would be if nothing were sent."""
+        return self.case.exchange()
 
 
 Know = Callable[[Incoming, Caller, Settings], Known]

@@ -9,12 +9,12 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from mockgpt.core import keys, vectors
-from mockgpt.core.case import knowing
+from mockgpt.core.case import Outcome, knowing
 from mockgpt.core.exchange import Exchange, Incoming, Sent
 from mockgpt.core.redaction import NOTHING
 from mockgpt.core.scenario import Loaded
 from mockgpt.core.service import Service
-from mockgpt.core.session import Outcome, Session
+from mockgpt.core.session import Session
 from mockgpt.core.settings import Settings
 
 DEFAULT = "default"

@@ -11,7 +11,8 @@ class Record(Struct, frozen=True, kw_only=True):
     """A session's exchanges and findings, by the name of its test.
 
     `unused` are the ids of the rules and steps that answered nothing, `dropped` is how many
-    exchanges the journal had no room for. `outcome` is the test's own, where there is one.
+    exchanges the journal had no room for. `outcome` is the test's own, where there is one, and
+    `underway` is what was being answered.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Record(Struct, frozen=True, kw_only=True):
     unused: tuple[str, ...]
     dropped: int = 0
     outcome: str = ""
+    underway: tuple[Exchange, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -43,4 +45,5 @@ def record_of(session: Session, name: str, outcome: str = "") -> Record:
         unused=session.play.unused,
         dropped=session.journal.dropped,
         outcome=outcome,
+        underway=session.underway,
     )

@@ -7,7 +7,7 @@ what was sent.
 from contextlib import ExitStack
 from functools import partial
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from mockgpt.core import keys, responses
@@ -15,7 +15,7 @@ from mockgpt.core.advice import advice
 from mockgpt.core.answers import Answer, Embed, Makings, make
 from mockgpt.core.blotting import discreet
 from mockgpt.core.calls import Attempt, Repetitions
-from mockgpt.core.case import Case, Know, Known, unread
+from mockgpt.core.case import Case, Know, Known, Outcome, unread
 from mockgpt.core.decode import Decoded, told
 from mockgpt.core.draws import drawing, part
 from mockgpt.core.encode.sse import json_bytes
@@ -33,23 +33,6 @@ from mockgpt.core.service import Service
 from mockgpt.core.settings import Settings, remembering
 from mockgpt.core.unruled import unruled
 from mockgpt.core.verdict import Finding, amiss, judged, unasked, unmet_steps, weighed
-
-
-class Outcome(Struct, eq=False):
-    """A decided response to a request. `journal` is the session's when it was asked."""
-
-    session: "Session"
-    journal: Journal
-    case: Case
-    plan: Plan
-
-    def __repr__(self) -> str:
-        return f"<Outcome for {self.exchange!r}>"
-
-    @property
-    def exchange(self) -> Exchange:
-        """What the record would be if nothing were sent."""
-        return self.case.exchange()
 
 
 class Session:
@@ -116,6 +99,7 @@ class Session:
     def _forget(self) -> None:
         self.journal = Journal()
         self.noted = Noted()
+        self._underway: dict[Case, None] = {}
         counts = self.settings.counts
         self._repetition = Repetitions().count if counts else (lambda _: 1)
 
@@ -167,9 +151,17 @@ class Session:
         known = unread(incoming, self.settings.redaction)
         return self._outcome(Case(incoming, known, self.name, self._manner), iter(()))
 
+    @property
+    def underway(self) -> tuple[Exchange, ...]:
+        """What is being answered now, as far as it is decided."""
+        return tuple([case.exchange() for case in tuple(self._underway)])
+
     def record(self, outcome: Outcome, sent: Sent | None) -> Exchange:
         """Append a finished exchange to the journal: the only place that does."""
         case, journal = outcome.case, outcome.journal
+        self._underway.pop(case, None)
+        if case.before is not None:
+            self._underway.pop(case.before, None)
         if sent is not None and case.hidden:
             body = sent.body.replace(json_bytes(case.hidden)[1:-1], b"***")
             sent = replace(sent, kept=(body.replace(case.hidden.encode(), b"***"),))
@@ -193,6 +185,7 @@ class Session:
         return Case(incoming, known, self.name, self._manner, key)
 
     def _outcome(self, case: Case, plan: Plan) -> Outcome:
+        self._underway[case] = None
         return Outcome(self, self.journal, case, plan)
 
     def _refuse(self, case: Case, *errors: ApiError, advised: bool = False) -> Outcome:

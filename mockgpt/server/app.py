@@ -17,12 +17,12 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 from msgspec.structs import replace
 
+from mockgpt.core.case import Outcome
 from mockgpt.core.clock import Clock
 from mockgpt.core.engine import Engine
 from mockgpt.core.exchange import Exchange, Incoming, Sent
 from mockgpt.core.plan import Plan
 from mockgpt.core.scenario import Loaded
-from mockgpt.core.session import Outcome
 from mockgpt.server import control
 from mockgpt.server.asked import Answered, RequestWire
 from mockgpt.server.connection import SlowBodyError

@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import Generator
 from contextlib import closing
 
+from mockgpt.core.case import Outcome
 from mockgpt.core.exchange import Exchange
 from mockgpt.core.plan import Head, Pause, Plan, Step, singly
 from mockgpt.core.playing import UNSCRIPTED
-from mockgpt.core.session import Outcome
 from mockgpt.server.send import Sender
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"  # Prometheus's exposition formats

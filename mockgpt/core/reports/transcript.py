@@ -18,14 +18,21 @@ _ASKED, _NAME, _MESSAGE, _SHORT = 60, 200, 2_000, 100  # characters; the last: o
 
 
 def transcript(record: Record, *, most: int = 40) -> str:
-    """Return what happened in a session: its first findings and its last exchanges, so many each."""
+    """Return what happened in a session: its first findings, what shows them, its last exchanges.
+
+    Of each there are at most so many, and as many of those that are being answered.
+    """
     return "\n".join(_lines(record, most))
 
 
 def _lines(record: Record, most: int) -> Iterator[str]:
     name = f"{record.name or record.session} {record.outcome and f'({record.outcome})'}"
-    requests = counted(len(record.exchanges), "request")
-    yield f"{one_line(name, _NAME)}: {requests}, {counted(len(record.findings), 'finding')}"
+    told = [
+        counted(len(record.exchanges), "request"),
+        f"{len(record.underway)} still open" if record.underway else "",
+        counted(len(record.findings), "finding"),
+    ]
+    yield f"{one_line(name, _NAME)}: {', '.join(filter(None, told))}"
     shows = defaultdict(list)
     for finding in record.findings:
         for exchange in finding.exchanges:
@@ -35,12 +42,16 @@ def _lines(record: Record, most: int) -> Iterator[str]:
     if len(record.findings) > most:
         yield f"  … and {counted(len(record.findings) - most, 'more finding')}"
     start = max(0, len(record.exchanges) - most)
-    if start + record.dropped:
-        yield f"  … {counted(start + record.dropped, 'earlier request')} left out"
-    for exchange in record.exchanges[start:]:
-        yield _line(exchange, record.exchanges[0])
+    astray = [one for one in record.exchanges[:start] if one.number in shows][:most]
+    if left_out := start - len(astray) + record.dropped:
+        yield f"  … {counted(left_out, 'earlier request')} left out"
+    first = (*record.exchanges, *record.underway)[:1]
+    for exchange in (*astray, *record.exchanges[start:]):
+        yield f"  #{exchange.number} {_line(exchange, first[0])}: {sending(exchange.sent)}"
         for finding in shows[exchange.number]:
             yield f"      {finding.severity} {finding.code}: {one_line(finding.message, _SHORT)}"
+    for exchange in record.underway[:most]:
+        yield f"  … {_line(exchange, first[0])}: still open"
 
 
 def _line(exchange: Exchange, first: Exchange) -> str:
@@ -48,9 +59,9 @@ def _line(exchange: Exchange, first: Exchange) -> str:
     what = exchange.endpoint or f"{exchange.method} {exchange.path}".strip() or "no HTTP"
     text = one_line(asked(exchange), _ASKED)
     told = [
-        f"  #{exchange.number} +{exchange.elapsed - first.elapsed:.3f}s {one_line(what, _ASKED)}",
+        f"+{exchange.elapsed - first.elapsed:.3f}s {one_line(what, _ASKED)}",
         text and f'"{text}"',
         f"-> {one_line(answerer(exchange), _NAME)}",
         one_line(f"[{', '.join(exchange.faults)}]", _NAME) if exchange.faults else "",
     ]
-    return f"{' '.join(filter(None, told))}: {sending(exchange.sent)}"
+    return " ".join(filter(None, told))

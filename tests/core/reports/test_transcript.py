@@ -1,13 +1,15 @@
 """The transcript: what a person reads in a terminal."""
 
 import pytest
+from msgspec import convert
 from msgspec.structs import replace
 
 from mockgpt.core.exchange import Sent
-from mockgpt.core.records import Record
+from mockgpt.core.records import Record, record_of
 from mockgpt.core.reports.transcript import transcript
 from mockgpt.core.reports.wording import asked as asked_of
 from mockgpt.core.reports.wording import clipped, one_line, visible
+from mockgpt.core.scenario import Scenario
 from mockgpt.core.verdict import Finding
 
 SECRET = "sk-" + "a1B2" * 8
@@ -110,3 +112,38 @@ def test_secrets_are_hidden(text, shown):
 def test_no_secret_is_halved():
     assert clipped(f"a {SECRET} b", 12) == "a *** b"
     assert clipped(f"a {SECRET} b", 4) == "a **…"
+
+
+def test_what_shows_a_finding_is_told_however_early_it_was(asked):
+    exchanges = tuple(asked(number, f"text {number}") for number in range(1, 101))
+    finding = Finding("refused_request", "x", exchanges[4:5])
+    record = Record(
+        name="",
+        session="s",
+        scenario="",
+        seed=0,
+        exchanges=exchanges,
+        findings=(finding,),
+        unused=(),
+    )
+    lines = transcript(record, most=1).splitlines()
+    assert lines[2:] == [
+        "  … 98 earlier requests left out",
+        '  #5 +4.000s chat "text 5" -> the service: nothing sent: the connection was gone',
+        "      error refused_request: x",
+        '  #100 +99.000s chat "text 100" -> the service: nothing sent: the connection was gone',
+    ]
+
+
+def test_what_is_still_being_answered_is_told(desk):
+    ask = desk(convert({"rules": [{"id": "slow", "reply": "a"}]}, Scenario))
+    first, second = ask.begin("one"), ask.begin("two", at=0.5)
+    session = ask.engine.default
+    assert transcript(record_of(session, "test")).splitlines() == [
+        "test: 0 requests, 2 still open, 0 findings",
+        '  … +0.000s chat "one" -> rule slow 1.1: still open',
+        '  … +0.500s chat "two" -> rule slow 2.1: still open',
+    ]
+    ask.end(first)
+    ask.end(second)
+    assert transcript(record_of(session, "test")).startswith("test: 2 requests, 0 findings\n")
