@@ -80,10 +80,14 @@ def decode(
     checked = fields if path_model is None else {**fields, "model": path_model}
     found: list[ApiError] = []
     ignored: list[rules.Path] = []
-    if not fits(checked, endpoint):
+    # By shape only what the endpoint knows: most clients send some `n: 1` or `top_p: 1` beside it.
+    known = {name: value for name, value in checked.items() if name in endpoint.parameters}
+    fitting = fits(known, endpoint)
+    if not fitting:
         rules.properties(checked, endpoint.parameters, found)
         del found[rules.MOST :]
-        ignored = _ignored(fields, endpoint)
+    if not fitting or len(known) < len(checked):
+        ignored = _ignored(fields, endpoint, fitting=fitting)
     model_name: Any = checked.get("model")
     if model_name is None:
         model_name = endpoint.default_model or None
@@ -128,8 +132,8 @@ def _ordered(found: list[ApiError], endpoint: Endpoint) -> tuple[ApiError, ...]:
     return tuple([replace(e, order=places.get(str(e.path[0]), last)) for e in found])
 
 
-def _ignored(fields: Body, endpoint: Endpoint) -> list[rules.Path]:
-    """Return the places of what was sent and is not acted on."""
+def _ignored(fields: Body, endpoint: Endpoint, *, fitting: bool) -> list[rules.Path]:
+    """Return the places of what was sent and is not acted on; there are none in what is fitting."""
     found: list[rules.Path] = []
     for name, value in fields.items():
         rule = endpoint.parameters.get(name)
@@ -140,7 +144,7 @@ def _ignored(fields: Body, endpoint: Endpoint) -> list[rules.Path]:
                 found.append((name,))
         elif rule.alias_of and fields.get(rule.alias_of) is not None:
             found.append((name,))
-        else:
+        elif not fitting:
             rules.unknown(value, rule, found, (name,))
     return found[: rules.MOST]
 

@@ -24,7 +24,7 @@ _PART = Rule(
         "text": Rule(type="string", required=True),
     },
 )
-_PARTS = Rule(type="array", items=_PART, min_items=1)
+PARTS = Rule(type="array", items=_PART, min_items=1)
 
 
 def properties(
@@ -45,7 +45,7 @@ def properties(
 def unknown(value: object, rule: Rule, found: list[Path], path: Path) -> None:
     """Add the place of every property that the rules do not know, below a valid value."""
     if isinstance(value, list):
-        items = _PARTS.items if rule.type == "text" else rule.items
+        items = PARTS.items if rule.type == "text" else rule.items
         if items is not None:
             for index, item in enumerate(value):
                 if len(found) >= MOST:
@@ -174,7 +174,7 @@ def _text(value: Any, rule: Rule, found: list[ApiError], path: Path) -> None:
     """Check a text or a list of its parts."""
     del rule
     if isinstance(value, list):
-        _array(value, _PARTS, found, path)
+        _array(value, PARTS, found, path)
     elif not isinstance(value, str):
         found.append(_wrong_type(value, "string", path))
 

@@ -4,6 +4,7 @@ What fits has no violation and nothing that is ignored. What does not may have n
 `rules.py` to say, the only place that knows what is wrong.
 """
 
+import re
 from functools import lru_cache
 from math import ceil, floor
 from typing import Annotated, Any, Literal
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from mockgpt.core.rules import PARTS
 from mockgpt.core.service import Endpoint, Rule
 
 _ENDPOINTS = 64  # of all services of a process
@@ -56,7 +58,9 @@ def _object(properties: dict[str, Rule]) -> Any:
 def _type(rule: Rule) -> Any:
     """Return the type of what a rule lets pass, or None where there is no such type."""
     match rule.type:
-        case "string" if not rule.pattern:
+        case "string" if rule.pattern:
+            return None if rule.enum else _matching(rule.pattern)
+        case "string":
             return Literal[rule.enum] if rule.enum else str
         case "number":
             return Annotated[float, Meta(ge=rule.minimum, le=rule.maximum)]
@@ -72,11 +76,24 @@ def _type(rule: Rule) -> Any:
         case "object":
             return _object(rule.properties) if rule.properties else dict
         case "text":
-            return str
+            return str | _type(PARTS)
         case "texts":
             text = Annotated[str, Meta(min_length=rule.min_length)]
             return text | _several(text, rule)
     return None
+
+
+def _matching(pattern: str) -> Any:
+    """Return the type of strings that a pattern matches from end to end, which msgspec does not ask.
+
+    None of a pattern that cannot stand inside another: one that begins with flags, such as `(?i)`.
+    """
+    whole = rf"\A(?:{pattern})\Z"
+    try:
+        re.compile(whole)
+    except re.error:
+        return None
+    return Annotated[str, Meta(pattern=whole)]
 
 
 def _several(item: Any, rule: Rule) -> Any:
