@@ -45,8 +45,9 @@ def split(text: str) -> tuple[str, ...]:
     The first n elements are therefore what a reply of at most n tokens contains.
     """
     pieces = _pattern(plain=text.isascii()).findall(text)
-    of_piece = _cached if len(text) <= LONGEST_CACHED else _tokens
-    return tuple(chain.from_iterable(map(of_piece, pieces)))
+    # Few texts have a long piece: one look for it costs less than to ask for each.
+    short = len(text) <= LONGEST_CACHED or max(map(len, pieces)) <= LONGEST_CACHED
+    return tuple(chain.from_iterable(map(_cached if short else _tokens, pieces)))
 
 
 def _tokens(piece: str) -> tuple[str, ...]:
@@ -218,8 +219,7 @@ def _path(
     where it is not, the weights were fitted to such paths (the fewest tokens are no nearer).
     """
     found = []
-    at = 0
-    size = len(code)
+    at, size = 0, len(code)
     while at < size:
         tried: Iterable[int] = range(size - at, 0, -1)
         if lengths is not None:

@@ -146,10 +146,18 @@ def test_the_pattern_of_ascii_cuts_as_that_of_all_does(text):
     assert tokens._pattern(plain=True).findall(text) == tokens._pattern(plain=False).findall(text)
 
 
+@pytest.mark.parametrize("size", [0, 1, 40, 63, 64, 65, 200])
+def test_where_a_long_piece_stands_changes_nothing(size):
+    word, sentence = "x" * size, "the weather in the city is mild, " * 3
+    pieces = [*split(sentence.strip()), *split(" " + word), *split(" today")]
+    assert [*split(f"{sentence.strip()} {word} today")] == pieces
+
+
 def test_the_cache_is_bounded():
     assert tokens._cached.cache_info().maxsize == 1 << 16
     before = tokens._cached.cache_info().currsize
     split("x" * (tokens.LONGEST_CACHED + 1))
+    split("x" * (tokens.LONGEST_CACHED + 1) + "!" * (tokens.LONGEST_CACHED + 1))
     assert tokens._cached.cache_info().currsize == before
 
 
