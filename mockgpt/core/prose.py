@@ -6,9 +6,10 @@ same text. Faker is imported when the first word is needed: it is slow to import
 
 import re
 from functools import lru_cache
+from hashlib import blake2b
 from importlib import import_module
 
-from mockgpt.core.draws import between, draw
+from mockgpt.core.draws import between, drawing, part
 
 # Script -> Faker locale. Scripts, not languages: what a few words can tell apart for certain. Each is
 # compiled by `re` when it is first looked for, and kept there: most texts are ASCII.
@@ -53,15 +54,18 @@ def knows_locale(locale: str) -> bool:
 
 def prose(locale: str, seed: int, *purpose: str | bytes | int) -> str:
     """Return a paragraph of two or three sentences, drawn for that seed and purpose."""
-    shape = draw(seed, *purpose, "shape")
-    count = between(shape, 2, 3)
+    parts = b"".join(map(part, purpose))
+    count = between(drawing(seed, parts)(part("shape")), 2, 3)
+    # As `draw` of 64 bytes, but once for all sentences: the purpose is a whole conversation.
+    root = blake2b(b"%d%b" % (seed, parts), digest_size=64)
     _, connector, _ = _vocabulary(locale)
-    return connector.join(_sentence(locale, seed, *purpose, n) for n in range(count)).rstrip()
+    return connector.join([_sentence(locale, root.copy(), n) for n in range(count)]).rstrip()
 
 
-def _sentence(locale: str, seed: int, *purpose: str | bytes | int) -> str:
+def _sentence(locale: str, digest: blake2b, n: int) -> str:
     words, connector, stop = _vocabulary(locale)
-    drawn = draw(seed, *purpose, size=64)
+    digest.update(part(n))
+    drawn = digest.digest()
     count = between(drawn[:8], 6, 12)
     picks = (int.from_bytes(drawn[at : at + 4]) for at in range(8, 8 + 4 * count, 4))
     text = connector.join(words[pick % len(words)] for pick in picks)

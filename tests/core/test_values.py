@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from faker.providers.lorem.en_US import Provider
 from msgspec.structs import replace
 
 from mockgpt.core import keys
@@ -110,6 +111,20 @@ def test_prose_is_sentences():
     assert re.fullmatch(r"([^。]+。){2,3}", prose("zh_CN", 0, "a"))
     assert prose("th_TH", 0, "a").strip() == prose("th_TH", 0, "a")
     assert len({prose("en_US", seed, "a") for seed in range(50)}) == 50
+
+
+def test_each_sentence_is_a_draw_of_its_own():
+    purpose = ("filler", b"gpt-4", 5, "ü" * 1000)
+    count = between(draw(7, *purpose, "shape"), 2, 3)
+    words = Provider.word_list
+    sentences = []
+    for n in range(count):
+        drawn = draw(7, *purpose, n, size=64)
+        length = between(drawn[:8], 6, 12)
+        picks = [int.from_bytes(drawn[8 + 4 * i : 12 + 4 * i]) for i in range(length)]
+        text = " ".join(words[pick % len(words)] for pick in picks)
+        sentences.append(f"{text[0].upper()}{text[1:]}.")
+    assert prose("en_US", 7, *purpose) == " ".join(sentences)
 
 
 @pytest.mark.parametrize(
