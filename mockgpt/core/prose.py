@@ -11,11 +11,14 @@ from importlib import import_module
 
 from mockgpt.core.draws import between, drawing, part
 
+_HAN = r"\u3005-\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+_KANA = r"\u3041-\u30fa\u30fc-\u30ff\uff66-\uff9d"  # not U+30FB, a dot that Chinese names have, too
 # Script -> Faker locale. Scripts, not languages: what a few words can tell apart for certain. Each is
 # compiled by `re` when it is first looked for, and kept there: most texts are ASCII.
 _SCRIPTS = (
-    ("ja_JP", "[\u3041-\u30ff]"),
-    ("zh_CN", "[\u3400-\u9fff\uf900-\ufaff]"),
+    ("en_US", "[A-Za-z\u00c0-\u024f]+"),
+    ("zh_CN", f"[{_HAN}]"),
+    ("ja_JP", f"[{_KANA}]"),
     ("ru_RU", "[\u0400-\u04ff]+"),
     ("el_GR", "[\u0370-\u03ff]+"),
     ("ar_AA", "[\u0600-\u06ff]+"),
@@ -24,21 +27,19 @@ _SCRIPTS = (
     ("hy_AM", "[\u0531-\u0587]+"),
     ("bn_BD", "[\u0980-\u09ff]+"),
 )
-_LATIN = "[A-Za-z\u00c0-\u024f]+"
-_KANA_WEIGHT = 2  # Japanese mixes kana with Han characters; any Chinese text has no kana
+# Japanese writes kana right beside Han characters, Chinese has none but in words that it quotes.
+_JAPANESE = f"(?<=[{_HAN}])[{_KANA}]|[{_KANA}](?=[{_HAN}])"
+_HAN_TO_ONE = 10  # so many that one such kana makes Japanese; among more it is a stray
 
 
 def locale_of(text: str) -> str:
     """Return the Faker locale for an answer to a text: that of the script with most words."""
     if text.isascii():
         return "en_US"
-    best, most = "en_US", len(re.findall(_LATIN, text))
-    for locale, pattern in _SCRIPTS:
-        weight = _KANA_WEIGHT if locale == "ja_JP" else 1
-        words = len(re.findall(pattern, text)) * weight
-        if words > most:
-            best, most = locale, words
-    return best
+    words = {locale: len(re.findall(pattern, text)) for locale, pattern in _SCRIPTS}
+    if words["ja_JP"] and len(re.findall(_JAPANESE, text)) * _HAN_TO_ONE >= words["zh_CN"]:
+        words["ja_JP"] += words["zh_CN"]
+    return max(words, key=words.__getitem__)  # the first of those with most
 
 
 def knows_locale(locale: str) -> bool:
