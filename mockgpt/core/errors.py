@@ -206,6 +206,9 @@ def _item(form: ErrorForm, error: ApiError, service: Service) -> dict[str, Any]:
         "msg": form.message.format_map(values),
         "type": (form.type or "").format_map(values),
     }
+    # Words of the scenario's own, which have no placeholders; an entry has no `param` and no `code`.
+    for key, name in (("msg", "message"), ("type", "type")):
+        item[key] = error.changes.get(name, item[key])
     if form.ctx:
         item["ctx"] = {key: values[name] for key, name in form.ctx.items()}
     return item

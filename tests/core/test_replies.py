@@ -464,6 +464,30 @@ def test_a_message_of_one_s_own_is_not_lost_in_a_fixed_body(preset, dialect, bod
     assert played.header("content-type") == ["application/json"]
 
 
+@pytest.mark.parametrize(
+    ("preset", "own", "item"),
+    [
+        (
+            "model_not_found",
+            {"message": "m {x}", "type": "t {y}", "code": "c", "param": "p", "status": 404},
+            {"loc": ["body", "model"], "msg": "m {x}", "type": "t {y}"},
+        ),
+        (
+            "missing_property",
+            {"message": ""},
+            {"loc": ["body"], "msg": "", "type": "value_error.missing"},
+        ),
+        ("missing_body", {"type": None}, {"loc": ["body"], "msg": "field required", "type": None}),
+    ],
+)
+def test_words_of_one_s_own_are_not_lost_in_fastapi_s_list(preset, own, item):
+    played = play(Reply(error=ErrorReply(preset=preset, **own)), errors="fastapi")
+    (told,) = played.json["detail"]
+    told.pop("ctx", None)
+    assert told == item
+    assert played.head.status == own.get("status", 422)
+
+
 def test_azure_s_rate_limit_names_the_operation_that_was_asked():
     told = embedded(Reply(error="rate_limit_requests"), "a", errors="azure").json["error"]
     assert told["message"].startswith(
