@@ -54,8 +54,8 @@ PLACEHOLDERS = frozenset({
     "kind", "limit", "lineno", "location", "max_tokens", "method", "methods", "model", "msg",
     "name", "names", "operation", "other_path", "parent", "path", "pattern", "permitted", "place",
     "plural", "pos", "prompt_tokens", "pydantic_type", "pydantic_words", "reason", "requested",
-    "retry_after", "rule", "served", "service", "session", "summary", "title", "value", "why",
-    "window",
+    "retry_after", "rule", "served", "service", "session", "summary", "title", "value", "wait",
+    "why", "window",
 })  # fmt: skip
 
 
@@ -193,6 +193,9 @@ def _values(error: ApiError, service: Service) -> dict[str, Any]:
     if "expected" in values:
         pydantic = _NONE if values["value"] == "None" else _PYDANTIC[values["expected"]]
         values["pydantic_words"], values["pydantic_type"] = pydantic
+    if "retry_after" in values:
+        unit = "second" if str(values["retry_after"]) == "1" else "seconds"
+        values["wait"] = f"{values['retry_after']} {unit}"
     if isinstance(values.get("allowed"), list):
         values["permitted"] = ", ".join(map(repr, values["allowed"]))
     return values

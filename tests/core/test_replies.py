@@ -602,6 +602,22 @@ def test_a_violation_that_is_a_reply_is_as_one_that_was_found(preset, item):
     assert play(Reply(error=preset), errors="fastapi").json == {"detail": [item]}
 
 
+@pytest.mark.parametrize(
+    ("retry_after", "words"),
+    [
+        (1, "1 second"),
+        ("0.4ms", "1 second"),
+        (0, "0 seconds"),
+        (2, "2 seconds"),
+        (86400, "86400 seconds"),
+    ],
+)
+def test_azure_counts_seconds(retry_after, words):
+    error = ErrorReply(preset="rate_limit_tokens", retry_after=retry_after)
+    message = play(Reply(error=error), errors="azure").json["error"]["message"]
+    assert f" Please retry after {words}. Please go here: " in message
+
+
 @pytest.mark.parametrize("reply", [{"say": "a"}, {"error": "overloaded"}])
 def test_headers_replace_the_service_s_of_the_same_name(reply):
     played = play(Reply(**reply, headers={"X-Request-Id": "mine", "X-More": "é"}))

@@ -319,7 +319,7 @@ def gateway(message: str, code: str = "null") -> bytes:
 NO_KEY = (
     "\"You didn't provide an API key. You need to provide your API key in an Authorization header "
     "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank "
-    "username) if you're accessing the API from your browser and are prompted for a username and "
+    "username) if you're accesing the API from your browser and are prompted for a username and "
     'password. You can obtain an API key from https://platform.openai.com/account/api-keys."'
 )
 NOT_JSON = (
@@ -407,7 +407,7 @@ ERRORS = {
         400,
         engine("\"'bot' is not one of ['system', 'assistant', 'user'] - 'messages.0.role'\""),
     ),
-    ("openai", "model"): (404, engine('"The model `gpt-5` does not exist"', '"model_not_found"')),
+    ("openai", "model"): (404, gateway('"The model `gpt-5` does not exist"', '"model_not_found"')),
     ("azure", "no key"): (401, AZURE_KEY),
     ("azure", "wrong api-key"): (401, AZURE_KEY),
     ("azure", "wrong key"): (401, AZURE_TOKEN),
