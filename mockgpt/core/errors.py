@@ -38,7 +38,7 @@ _WORDED: dict[Dialect, Literal["engine", "azure", "detail"]] = {
 
 # What the code answers with, whatever the service; and what it may fill into their texts.
 ANSWERED = frozenset({
-    "above_maximum", "below_minimum", "body_too_large", "body_unreadable",
+    "above_maximum", "below_minimum", "body_too_large", "body_undecodable", "body_unreadable",
     "context_length_exceeded_prompt", "insufficient_quota", "invalid_api_key", "invalid_token",
     "malformed_http", "malformed_json", "method_not_allowed", "missing_api_key", "missing_body",
     "missing_model", "missing_property", "model_not_found", "no_rule_answers", "not_in_enum",

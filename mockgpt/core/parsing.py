@@ -10,27 +10,32 @@ import msgspec
 from mockgpt.core.errors import ApiError, shown
 from mockgpt.core.redaction import beginning
 from mockgpt.core.requests import Body
+from mockgpt.core.service import Dialect
 
 _REPEATED = 1_000  # characters of a malformed body that FastAPI's answer repeats
 _BYTE = re.compile(r"\(byte ([0-9]+)\)")
 _TOKEN = re.compile(  # a string, a number
     r'"(?:[^"\\]|\\.)*"|(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)', re.DOTALL
 )
+# FastAPI does not look at the type of a body that is not there, and takes null for such a body.
+_ABSENT: dict[Dialect, ApiError] = {"fastapi": ApiError("missing_body")}
 
 # Bytes of a body that are the same however it was spelt: its keys in order, without white space.
 canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 def parsed(body: bytes, content_type: str | None) -> Body | ApiError:
-    """Return the JSON object of a body. A body without a Content-Type is taken for JSON."""
-    if content_type is not None and not _is_json(content_type):
-        return ApiError("unsupported_content_type", {"content_type": _printable(content_type)})
+    """Return the JSON object of a body. One without a Content-Type, or an empty one, is taken for JSON."""
+    if content_type and not _is_json(content_type):
+        values = {"content_type": _printable(content_type)}
+        return ApiError("unsupported_content_type", values, instead={} if body else _ABSENT)
     try:
         fields = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _malformed(body, error)
     if not isinstance(fields, dict):
-        return ApiError("wrong_type", {"value": shown(fields), "expected": "object"})
+        values = {"value": shown(fields), "expected": "object"}
+        return ApiError("wrong_type", values, instead=_ABSENT if fields is None else {})
     return fields
 
 
@@ -51,7 +56,12 @@ def _malformed(body: bytes, error: Exception) -> ApiError:
     """
     if not body:
         return ApiError("missing_body")
-    text = body.decode("utf-8", "replace")
+    instead: dict[Dialect, ApiError] = {}
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = body.decode("utf-8", "replace")
+        instead["fastapi"] = ApiError("body_undecodable")
     found = json.JSONDecodeError("Expecting value", text, _place(body, text, error))
     try:
         json.loads(body)
@@ -70,7 +80,7 @@ def _malformed(body: bytes, error: Exception) -> ApiError:
         "colno": found.colno,
         "reason": str(found),
     }
-    return ApiError("malformed_json", values, (found.pos,))
+    return ApiError("malformed_json", values, (found.pos,), instead=instead)
 
 
 def _place(body: bytes, text: str, error: Exception) -> int:

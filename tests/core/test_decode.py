@@ -496,14 +496,14 @@ def test_the_model_of_the_path_wins(name):
 
 @pytest.mark.parametrize(
     "content_type",
-    [None, "application/json", "Application/JSON; charset=utf-8", "application/problem+json"],
+    [None, "", "application/json", "Application/JSON; charset=utf-8", "application/problem+json"],
 )
 def test_json_by_its_content_type(content_type):
     assert isinstance(decoded(HELLO, content_type=content_type), Decoded)
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/x-www-form-urlencoded", "", "json", "a\x7fb"]
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "json", "a\x7fb"]
 )
 def test_other_content_types_are_named(content_type):
     (error,) = decoded(HELLO, content_type=content_type)
@@ -523,8 +523,6 @@ def test_other_content_types_are_named(content_type):
         (b'{"a": 1e9991.2e}', "Expecting ',' delimiter: line 1 column 13 (char 12)"),
         (b'{"a": ' + b"1" * 5000 + b"}", f"{EXPECTING} 1 column 7 (char 6)"),
         (b'{"a": "\\ud800"}', f"{EXPECTING} 1 column 16 (char 15)"),
-        ('{"中": "'.encode() + b"\xff", f"{EXPECTING} 1 column 8 (char 7)"),
-        ('{"a": "中'.encode()[:-1], f"{EXPECTING} 1 column 8 (char 7)"),
         (b'{"a": "b', "Unterminated string starting at: line 1 column 7 (char 6)"),
         (b'{"a": 1} x', "Extra data: line 1 column 10 (char 9)"),
         (b"\xef\xbb\xbf{}", f"{EXPECTING} 1 column 1 (char 0)"),
@@ -540,9 +538,38 @@ def test_malformed_json_names_the_place(body, place):
     assert place.startswith(f"{item['ctx']['msg']}: line {item['ctx']['lineno']} column")
 
 
-def test_no_body_at_all_is_told():
-    errors = decoded(b"")
-    assert render(errors, SERVICE, "fastapi").message == "field required"
+@pytest.mark.parametrize(
+    ("body", "content_type", "elsewhere"),
+    [
+        (b"", None, "We could not parse the JSON body"),
+        (b"", "application/json", "We could not parse the JSON body"),
+        (b"", "text/plain", "Unsupported content type: 'text/plain'"),
+        (b"null", None, "None is not of type 'object'"),
+    ],
+)
+def test_no_body_at_all_is_told(body, content_type, elsewhere):
+    errors = decoded(body, content_type=content_type)
+    told = render(errors, SERVICE, "fastapi")
+    assert told.status == 422
+    (item,) = json.loads(told.body)["detail"]
+    assert item == {"loc": ["body"], "msg": "field required", "type": "value_error.missing"}
+    for dialect in ("openai", "azure"):
+        told = render(errors, SERVICE, dialect)
+        assert told.status == 400
+        assert told.message.startswith(elsewhere)
+
+
+@pytest.mark.parametrize("body", ['{"中": "'.encode() + b"\xff", '{"a": "中'.encode()[:-1]])
+def test_the_place_of_what_is_not_utf8_is_known(body):
+    (error,) = decoded(body)
+    assert error.values["reason"] == f"{EXPECTING} 1 column 8 (char 7)"
+
+
+@pytest.mark.parametrize("body", ['{"a": "中"}'.encode("gbk"), b"\xff\xfe{\0}\0", b'{"a": 1 "\xff'])
+def test_fastapi_looks_for_no_json_in_what_is_not_utf8(body):
+    errors = decoded(body)
+    told = render(errors, SERVICE, "fastapi")
+    assert (told.status, told.body) == (400, b'{"detail":"There was an error parsing the body"}')
     assert render(errors, SERVICE, "openai").message.startswith("We could not parse the JSON body")
 
 
