@@ -63,6 +63,21 @@ def test_apigpt_is_three_tokens():
     assert count("apigpt") == count(" apigpt") == 3
 
 
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("<|im_start|>", ["<", "|", "im", "_start", "|", ">"]),
+        ("<|", ["<", "|"]),
+        ("!#", ["!", "#"]),
+        ("()", ["()"]),
+        ("ʒ", ["ʒ", ""]),
+        ("ё", ["ё"]),
+    ],
+)
+def test_of_pairs_the_list_knows_all(text, pieces):
+    assert [*split(text)] == pieces
+
+
 def test_documented_chat_usage():
     # 3 for the reply's opening, and 4 for each message besides its role and content.
     prompt = [("user", "Say this message is from apigpt.cloud!")]
