@@ -13,7 +13,7 @@ def packed(record: Record, *, whole: bool) -> bytes:
     """Return a record as bytes; unless it is to be whole, without its exchanges."""
     if not whole:
         bare = tuple(replace(finding, exchanges=()) for finding in record.findings)
-        record = replace(record, exchanges=(), findings=bare)
+        record = replace(record, exchanges=(), underway=(), findings=bare)
     data = BytesIO()
     _Pickler(data).dump(record)
     return data.getvalue()
