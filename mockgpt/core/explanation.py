@@ -14,7 +14,7 @@ from mockgpt.core import keys
 from mockgpt.core.differences import Difference
 from mockgpt.core.engine import Engine
 from mockgpt.core.exchange import Incoming
-from mockgpt.core.matching import reasons
+from mockgpt.core.matching import UndecidedError, reasons
 from mockgpt.core.plan import Head
 from mockgpt.core.redaction import NOTHING, Change, Redaction
 from mockgpt.core.requests import Asked
@@ -143,7 +143,7 @@ def _tried(loaded: Loaded, asked: Asked, tell: Change) -> Iterator[Tried]:
     answered = False
     for kind, rule in candidates:
         found = tuple(
-            Difference(one.key, tell(one.wanted), tell(one.got)) for one in reasons(rule, asked)
+            Difference(one.key, tell(one.wanted), tell(one.got)) for one in _reasons(rule, asked)
         )
         state: State = "differs" if found else "answers"
         if answered:
@@ -152,3 +152,11 @@ def _tried(loaded: Loaded, asked: Asked, tell: Change) -> Iterator[Tried]:
             state = "not due"
         answered = answered or state == "answers"
         yield Tried(kind, rule.id, loaded.places.get(rule.id, ""), state, found)
+
+
+def _reasons(rule: Rule, asked: Asked) -> tuple[Difference, ...]:
+    """Return why a rule does not answer; of one that was never asked that may take too long to tell."""
+    try:
+        return reasons(rule, asked)
+    except UndecidedError as error:
+        return (Difference("when", "what can be told in time", str(error)),)

@@ -167,3 +167,27 @@ def test_it_agrees_with_the_engine(name):
         found = explain(loaded, SERVICE, incoming)
         chosen = [tried.id for tried in found.tried if tried.state == "answers"]
         assert chosen == ([] if answered.rule is None else [answered.rule])
+
+
+SLOW = TextMatch(matches="(?P<a>a+)+(?P=a)b")
+
+
+@pytest.fixture
+def few(monkeypatch):
+    monkeypatch.setattr("mockgpt.core.searching._STEPS", 20_000)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_pattern_that_takes_too_long_is_the_reason_of_a_rule_that_is_not_tried():
+    rules = (
+        Rule(id="first", when=When(user=TextMatch(contains="aaa")), reply="x"),
+        Rule(id="slow", when=When(user=SLOW), reply="y"),
+    )
+    body = {"messages": [{"role": "user", "content": "a" * 200}]}
+    found = explained(Scenario(rules=rules), body)
+    assert (found.answered, found.verdict) == (True, "rule first answers")
+    assert states(found) == [("first", "answers", 0), ("slow", "not tried", 1)]
+    assert str(found.tried[1].differences[0]) == (
+        "when: wanted what can be told in time, got the regular expression '(?P<a>a+)+(?P=a)b': "
+        "it takes more than 20,000 steps on a text of 200 characters"
+    )
