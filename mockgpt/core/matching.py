@@ -105,7 +105,8 @@ def _unmet(rule: Rule, asked: Asked) -> Iterator[Tell]:
             yield from _unfit(rule, asked.request)
             yield from _miscounted(rule, asked)
     except PatternFailedError as error:
-        raise UndecidedError(rule, error) from error
+        if found is None:  # else another condition has ruled it out, whatever this one says
+            raise UndecidedError(rule, error) from error
 
 
 def _unfit(rule: Rule, request: Request) -> Iterator[Tell]:

@@ -145,6 +145,19 @@ def test_the_request_is_answered_with_an_error_that_names_rule_and_pattern(desk)
 
 
 @pytest.mark.usefixtures("few")
+def test_what_another_condition_has_ruled_out_is_not_left_undecided(desk):
+    """A miss looks at all conditions, also at those that had not to be looked at before."""
+    slow = When(model="gpt-4", user=TextMatch(matches="(?P<a>a+)+(?P=a)b"))
+    rules = (Rule(id="slow", when=slow, reply="x"), Rule(id="near", when=When(user="b"), reply="y"))
+    asked = desk(Scenario(rules=rules))("a" * 200)
+    assert asked.error["code"] == "no_rule_answers"
+    assert asked.error["message"] == (
+        "No rule of the scenario answers this request: nearest is rule 'slow' "
+        "(model: wanted gpt-4, got gpt-3.5-turbo)."
+    )
+
+
+@pytest.mark.usefixtures("few")
 def test_a_pattern_of_a_branch_that_only_captures_is_bounded_as_well(desk):
     """What `any` captures is looked for when the rule has been chosen."""
     slow = When(user=TextMatch(matches="(?P<a>a+)+(?P=a)b"))
