@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -45,7 +45,7 @@ class Difference(Struct, frozen=True):
 Tell = Callable[[], Difference]  # puts a condition that does not hold in words
 
 
-def distance(when: When, asked: Asked, found: tuple[Difference, ...]) -> tuple[bool, int]:
+def distance(when: When, asked: Asked, found: Sized) -> tuple[bool, int]:
     """Return how far conditions with these are from being met: what is for another endpoint is far."""
     return asked.request.__struct_config__.tag not in endpoints(when), len(found)
 
@@ -212,12 +212,12 @@ def _nearest(wanted: tuple[When, ...], asked: Asked) -> Difference:
     """Return the difference of the nearest of alternatives of which none holds."""
     missed = []
     for index, branch in enumerate(wanted):
-        found = differences(branch, asked)
-        missed.append((distance(branch, asked, found), index, found))
-    _, index, found = min(missed, key=lambda miss: miss[:2])
-    if len(found) == 1:
-        return replace(found[0], key=f"any[{index}].{found[0].key}")
-    told = found[:LISTED]
+        tells = tuple(unmet(branch, asked))
+        missed.append((distance(branch, asked, tells), index, tells))
+    _, index, tells = min(missed, key=lambda miss: miss[:2])
+    told = [tell() for tell in tells[:LISTED]]
+    if len(told) == 1:
+        return replace(told[0], key=f"any[{index}].{told[0].key}")
     return Difference(
         f"any[{index}]",
         " and ".join(f"{one.key} {one.wanted}" for one in told),

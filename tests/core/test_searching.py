@@ -158,6 +158,16 @@ def test_what_another_condition_has_ruled_out_is_not_left_undecided(desk):
 
 
 @pytest.mark.usefixtures("few")
+def test_only_the_nearest_rule_s_differences_are_put_in_words(desk):
+    """Words of `any` look at all its conditions, for which the decision had no need."""
+    slow = When(model="gpt-4", user=TextMatch(matches="(?P<a>a+)+(?P=a)b"))
+    far = Rule(id="far", when=When(any_=(slow,), stream=True), reply="x")
+    near = Rule(id="near", when=When(user="b"), reply="y")
+    asked = desk(Scenario(rules=(far, near)))("a" * 200)
+    assert "nearest is rule 'near'" in asked.error["message"]
+
+
+@pytest.mark.usefixtures("few")
 def test_a_pattern_of_a_branch_that_only_captures_is_bounded_as_well(desk):
     """What `any` captures is looked for when the rule has been chosen."""
     slow = When(user=TextMatch(matches="(?P<a>a+)+(?P=a)b"))
