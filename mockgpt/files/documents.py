@@ -63,11 +63,15 @@ class Complaint(Struct, frozen=True):
 
 
 class ScenarioError(Exception):
-    """A file that its author must mend: the complaints about it, each a line of the text."""
+    """A file that its author must mend: the complaints about it, each a line of the text.
+
+    `files` are the absolute paths that it names, which may be what is to be mended.
+    """
 
     def __init__(self, *errors: Complaint) -> None:
         super().__init__(*errors)
         self.errors = errors
+        self.files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.errors))

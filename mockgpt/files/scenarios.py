@@ -210,7 +210,11 @@ def _read(source: str, service: Service) -> tuple[Document, Scenario, list[str]]
     if isinstance(document.data, dict) and "mockgpt" not in document.data:
         document.complain((), "expected `mockgpt: 1`, the version of the language, found none")
     reading = Reading(path.parent, [str(path.absolute())])
-    scenario = _converted(document, service, reading)
+    try:
+        scenario = _converted(document, service, reading)
+    except ScenarioError as error:
+        error.files = tuple(reading.files)
+        raise
     return document, replace(scenario, name=scenario.name or path.stem), reading.files
 
 

@@ -15,7 +15,7 @@ _MOST = 4 * 2**20  # bytes of a text
 
 
 class Reading(Struct):
-    """What is read for a scenario from a folder: which files (absolute), and what cannot be.
+    """What is to be read for a scenario from a folder: which files (absolute), and what cannot be.
 
     What a scenario file names may not leave its folder; what a program names may be anywhere.
     """
@@ -70,9 +70,9 @@ def _reply(reply: str | Reply, place: Place, reading: Reading) -> str | Reply:
         if reading.confined and not _is_within(path, reading.folder):
             problem = f"expected a file in the scenario's folder, found '{reply.file}', which leads out of it; put it there"
         else:
+            reading.files.append(str(path.absolute()))  # before: what is not there may come
             # Not `read_text`: it would change the newlines.
             text = _read(path).decode("utf-8-sig")
-            reading.files.append(str(path.absolute()))
             return replace(reply, file=UNSET, say=text)
     except UnicodeDecodeError as error:
         problem = f"expected a text file in UTF-8, found {error}"

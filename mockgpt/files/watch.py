@@ -43,6 +43,8 @@ class Watch:
         try:
             loaded = self._load()
         except ScenarioError as error:
+            # What is wrong may be a text that was not named before, and is to be written yet.
+            self._served = self._last = _stamps(error.files) | now
             return Reload(changed, error)
         # What changed while it was loaded is noticed, as its stamp is from before.
         kept = {file: now[file] for file in loaded.files if file in now}
@@ -58,6 +60,6 @@ def _stamps(files: Iterable[str]) -> _Stamps:
 def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in its name
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino

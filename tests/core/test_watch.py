@@ -120,6 +120,39 @@ def test_a_text_beside_a_scenario_is_watched_too(path):
     assert replies(found).say == "after"
 
 
+def test_a_text_that_is_missing_is_noticed_when_it_is_there(path):
+    def load():
+        return load_scenarios([path], SERVICE)
+
+    watch = Watch(load, load())
+    write(path, "{file: text.txt}")
+    assert watch.look() is None
+    assert "found none at 'text.txt'" in str(watch.look().result)
+    text = path.with_name("text.txt")
+    text.write_text("here", "utf-8")
+    assert watch.look() is None
+    found = watch.look()
+    assert found.changed == (str(text),)
+    assert replies(found).say == "here"
+    assert [watch.look(), watch.look()] == [None, None]
+
+
+@pytest.mark.parametrize("name", ["latin.txt", '"a\\0"'])
+def test_a_text_that_cannot_be_read_is_told_once(path, name):
+    def load():
+        return load_scenarios([path], SERVICE)
+
+    path.with_name("latin.txt").write_bytes(b"\xe9")
+    watch = Watch(load, load())
+    write(path, f"{{file: {name}}}")
+    assert watch.look() is None
+    assert "expected a text file" in str(watch.look().result)
+    assert [watch.look(), watch.look()] == [None, None]
+    write(path, "mended")
+    assert watch.look() is None
+    assert replies(watch.look()) == "mended"
+
+
 def test_files_are_those_of_names_and_paths(path):
     loaded = load_scenarios(["documentation", path], SERVICE)
     assert loaded.files == (str(shipped()["documentation"].absolute()), str(path))
