@@ -20,7 +20,6 @@ from mockgpt.core.matching import (
     explained,
     meant_for,
 )
-from mockgpt.core.pace import seconds
 from mockgpt.core.replies import Filler, Reply, faults_of
 from mockgpt.core.requests import Asked
 from mockgpt.core.scenario import Loaded, Rule, due, reply_for, rule_of, steps_of
@@ -35,7 +34,7 @@ class Play:
 
     def __init__(self, loaded: Loaded, on_miss: OnMiss | None, *, counts: bool = True) -> None:
         self._counts = counts
-        self.window = seconds(loaded.scenario.retry_window)
+        self.window = loaded.scenario.window
         self.calls = Calls(self.window)
         self.met: frozenset[str] = frozenset()
         self.amend(loaded, on_miss)

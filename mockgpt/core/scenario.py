@@ -17,10 +17,12 @@ from mockgpt.core.conditions import When
 from mockgpt.core.entry import Entry, Place
 from mockgpt.core.limits import Limits
 from mockgpt.core.literals import Literals
-from mockgpt.core.pace import Duration
+from mockgpt.core.pace import Duration, seconds
 from mockgpt.core.replies import SOURCES, Defaults, Reply, attempts_of, reply_of, vectors_of
 
 AfterLast = Literal["fail", "repeat", "cycle"]
+
+_WINDOW = 60.0  # seconds
 
 
 class Rule(Entry, frozen=True, kw_only=True, dict=True):  # for what is worked out once
@@ -115,12 +117,12 @@ class Scenario(Entry, frozen=True, kw_only=True, dict=True):  # for what is work
         Meta(description="Warnings that fail the test, too, such as no_backoff."),
     ] = ()
     retry_window: Annotated[
-        Duration,
+        Duration | UnsetType,
         Meta(
             description="How long after a failed attempt an equal request continues its call; "
             "default 60s."
         ),
-    ] = 60.0
+    ] = UNSET
     script: Annotated[
         tuple[Step, ...],
         Meta(description="A conversation in order: steps are met once each, before any rule."),
@@ -129,6 +131,11 @@ class Scenario(Entry, frozen=True, kw_only=True, dict=True):  # for what is work
         tuple[Rule, ...],
         Meta(description="Tried from the top; the first whose `when` holds answers."),
     ] = ()
+
+    @property
+    def window(self) -> float:
+        """How many seconds after a failed attempt an equal request continues its call."""
+        return _WINDOW if self.retry_window is UNSET else seconds(self.retry_window)
 
     @cached_property
     def literals(self) -> Literals:

@@ -28,7 +28,7 @@ def problems(scenario: Scenario, service: Service) -> Iterator[Problem]:
         *fault_problems(scenario.defaults.faults, service.presets),
     ):
         yield ("defaults", *where), message
-    seen: dict[str, str] = {}
+    seen = _default_ids(scenario)
     for index, step in enumerate(scenario.script):
         yield from _step_problems(step, ("script", index), service, seen, inner=False)
     yield from _order_problems(scenario)
@@ -99,12 +99,24 @@ def _order_problems(scenario: Scenario) -> Iterator[Problem]:
             yield (*place, "after"), f"expected steps that may come before it, found {found}"
 
 
+def _default_ids(scenario: Scenario) -> dict[str, str]:
+    """Return the ids of entries that say none, each with whose it is."""
+    pairs = zip(
+        entries_of(scenario), entries_of(numbered(scenario, count(1), count(1))), strict=True
+    )
+    return {
+        named.id: f"the default id of {path_of(place)}"
+        for (place, entry), (_, named) in pairs
+        if named.id and not entry.id  # groups have none
+    }
+
+
 def _id_problems(name: str, place: Place, seen: dict[str, str]) -> Iterator[Problem]:
     if name in seen:
-        message = f"expected an id of its own, found '{name}', which is the id of {seen[name]}"
+        message = f"expected an id of its own, found '{name}', which is {seen[name]}"
         yield (*place, "id"), message
     if name:
-        seen.setdefault(name, path_of(place))
+        seen.setdefault(name, f"the id of {path_of(place)}")
 
 
 def _step_problems(

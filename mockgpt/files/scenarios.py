@@ -1,21 +1,18 @@
-"""Scenarios, from shipped names, paths and values: several become one."""
+"""Scenarios, from shipped names, paths and values."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import count
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
-from msgspec import NODEFAULT, UNSET, Struct
+from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields, replace
 
 from mockgpt.core.counting import counted
 from mockgpt.core.entry import Place, Problem, path_of
-from mockgpt.core.limits import Limits
-from mockgpt.core.replies import Defaults
-from mockgpt.core.scenario import Loaded, Scenario, entries_of, numbered
+from mockgpt.core.scenario import Loaded, Scenario, entries_of
 from mockgpt.core.scenario_problems import file_problems, problems
 from mockgpt.core.service import Service
 from mockgpt.files.documents import (
@@ -25,6 +22,7 @@ from mockgpt.files.documents import (
     of_data,
     read,
 )
+from mockgpt.files.joining import Placed, merged
 from mockgpt.files.mending import Fitting, fitting
 from mockgpt.files.named import read_file, unknown_name
 from mockgpt.files.texts import Reading, with_texts
@@ -57,7 +55,7 @@ def load_scenarios(
     A name without a dot or a slash is a shipped scenario's; a mapping is what a file may say. Raises
     ScenarioError.
     """
-    return _merged([_placed(source, service) for source in sources], seed)
+    return merged([_placed(source, service) for source in sources], seed)
 
 
 def load_sent(sent: dict[str, Any] | str, service: Service, *, seed: int | None = None) -> Loaded:
@@ -72,7 +70,7 @@ def load_sent(sent: dict[str, Any] | str, service: Service, *, seed: int | None 
     for place, message in file_problems(scenario):
         document.complain(place, message)
     _judge(document, fit, problems(scenario, service))
-    return _merged([Placed(name, scenario, _places(document, scenario))], seed)
+    return merged([Placed(name, scenario, _places(document, scenario))], seed)
 
 
 def check_uncounted(loaded: Loaded) -> None:
@@ -90,18 +88,6 @@ def check_uncounted(loaded: Loaded) -> None:
         raise ScenarioError(*complaints)
 
 
-class Placed(Struct, frozen=True):
-    """A scenario, and where it comes from: as its user names it, and each file that was read.
-
-    `places` are files and lines of its parts.
-    """
-
-    source: str
-    scenario: Scenario
-    places: dict[Place, str] = {}
-    files: list[str] = []
-
-
 def _placed(source: Source, service: Service) -> Placed:
     match source:
         case Scenario():
@@ -111,52 +97,6 @@ def _placed(source: Source, service: Service) -> Placed:
             return Placed(scenario.name or _IN_PYTHON, scenario)
         case _:
             return _load(fspath(source), service)
-
-
-def _merged(loaded: list[Placed], seed: int | None) -> Loaded:
-    """Make one of several scenarios."""
-    steps, rules = count(1), count(1)
-    scenarios = [numbered(one.scenario, steps, rules) for one in loaded]
-    known: dict[str, str] = {}
-    for scenario, one in zip(scenarios, loaded, strict=True):
-        for place, entry in entries_of(scenario):
-            if entry.id in known:
-                message = f"expected an id that no other scenario has, found '{entry.id}'"
-                raise ScenarioError(Complaint(message, one.places.get(place, "a scenario")))
-            known[entry.id] = one.places.get(place, "")
-    merged = Scenario(
-        name=" + ".join(scenario.name for scenario in scenarios),
-        about=" ".join(filter(None, (scenario.about for scenario in scenarios))),
-        service=_agreed(loaded, "service", UNSET),
-        seed=_agreed(loaded, "seed", 0) if seed is None else seed,
-        retry_window=_agreed(loaded, "retry_window", Scenario().retry_window),
-        defaults=_agreed(loaded, "defaults", Defaults()),
-        limits=_agreed(loaded, "limits", Limits()),
-        allow=tuple(code for scenario in scenarios for code in scenario.allow),
-        deny=tuple(code for scenario in scenarios for code in scenario.deny),
-        script=tuple(step for scenario in scenarios for step in scenario.script),
-        rules=tuple(rule for scenario in scenarios for rule in scenario.rules),
-    )
-    read_from = dict.fromkeys(file for one in loaded for file in one.files)
-    return Loaded(merged, {name: place for name, place in known.items() if place}, tuple(read_from))
-
-
-def _agreed(loaded: list[Placed], key: str, default: Any) -> Any:
-    """Return what scenarios that are served together say of a key, if they agree."""
-    # Pairs: scenarios in several folders may have one name.
-    said = [
-        (one.source, getattr(one.scenario, key))
-        for one in loaded
-        if getattr(one.scenario, key) not in (UNSET, default)
-    ]
-    if any(value != said[0][1] for _, value in said):
-        told = " and ".join(
-            f"{source} says {msgspec.json.encode(plain(value)).decode()}" for source, value in said
-        )
-        hint = "; give --seed" if key == "seed" else ""
-        message = f"expected one {key} for all scenarios, found several ({told}){hint}"
-        raise ScenarioError(Complaint(message))
-    return said[0][1] if said else default
 
 
 def _checked(scenario: Scenario, service: Service) -> Placed:

@@ -265,6 +265,8 @@ def test_scenarios_that_disagree_on_the_seed_are_refused(service):
             ('{"pace":{"first":"1s"}}', '{"pace":{"first":"2s"}})'),
         ),
         ("retry_window", ("30s", "2m"), ('"30s"', '"2m")')),
+        ("seed", ("0", "5"), ("0", "5); give --seed")),  # also what would be the default
+        ("retry_window", ("60", "5"), ("60.0", "5.0)")),
     ],
 )
 def test_scenarios_of_one_name_must_agree_too(key, values, told, service, tmp_path):
@@ -279,6 +281,30 @@ def test_scenarios_of_one_name_must_agree_too(key, values, told, service, tmp_pa
         f"({paths[0]} says {told[0]} and {paths[1]} says {told[1]}"
     )
     assert load_scenarios([paths[0], paths[0]], service).scenario.rules == ()
+
+
+def test_durations_that_are_as_long_agree(service):
+    both = [Scenario(retry_window="1m"), Scenario(), Scenario(retry_window=60)]
+    assert load_scenarios(both, service).scenario.window == 60
+
+
+def test_scenarios_must_not_have_an_id_twice(service, tmp_path):
+    def refused(*sources):
+        with pytest.raises(ScenarioError) as caught:
+            load_scenarios(sources, service)
+        return str(caught.value)
+
+    path = tmp_path / "x.yaml"
+    path.write_text("mockgpt: 1\nrules: [{id: rule-2, reply: a}]\n", "utf-8")
+    unnamed = Scenario(rules=(Rule(reply="a"), Rule(reply="b")))
+    for sources in ((unnamed, path), (path, Scenario(rules=(Rule(reply="a"),)))):
+        assert refused(*sources) == (
+            f"{path}:2: expected an id of its own, found 'rule-2', which is the default id of an "
+            "entry of another scenario"
+        )
+    assert refused(path, path) == (
+        f"{path}:2: expected an id that no other scenario has, found 'rule-2'"
+    )
 
 
 def test_scenarios_without_a_name_must_agree_too(service):
