@@ -12,8 +12,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from mockgpt.core.entry import Place, path_of
 from mockgpt.files.typed import Violation, shown, violations
+from mockgpt.files.unreadable import Position, reported
 
-Position = tuple[int, int]  # line and column, from 1
 T = TypeVar("T")
 
 _DEEPEST = 50  # levels of nesting; an alias to its own parent has no end
@@ -23,15 +23,6 @@ _LONGEST, _NEXT = 1_000, 200  # characters of a message, and of its end
 _TOLD = 100  # complaints
 _SHOWN = 60  # characters of a scalar that a message repeats
 _WORDS = {"null": "null", "bool": "true or false", "int": "an integer", "float": "a number"}
-_CLOSED = (
-    "quoted scalar",
-    "flow mapping",
-    "flow sequence",
-)  # by its own end; in the parser's words
-_HINTS = {  # by the ends of the parser's messages
-    "mapping values are not allowed in this context": "; text with ': ' in it needs quotes",
-    "that cannot start any token": "; indent with spaces, and quote text that begins so",
-}
 
 try:
     from yaml import CSafeLoader as Loader
@@ -134,13 +125,8 @@ def read(text: str, file: str) -> Document:
         _check_depth(text, document)
         node = yaml.compose(text, Loader=Loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        position = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        problem = (error.problem or "nothing that can be read").removeprefix("but ")
-        found = problem[6:] if problem.startswith("found ") else f"an error: {problem}"
-        hint = next((hint for end, hint in _HINTS.items() if problem.endswith(end)), "")
-        hint += _unended(error, text)
-        document.complain((), f"expected YAML, found {found}{hint}", position)
+        position, message = reported(error, text, _parsed)
+        document.complain((), message, position)
     except yaml.reader.ReaderError as error:
         character = chr(error.character)
         index = text.find(character)
@@ -153,16 +139,9 @@ def read(text: str, file: str) -> Document:
     raise ScenarioError(*document.complaints)
 
 
-def _unended(error: yaml.MarkedYAMLError, text: str) -> str:
-    """Return the end of a message about a quote or bracket that is not closed: where it begins."""
-    begin, end = error.context_mark, error.problem_mark
-    # Of other contexts, such as a block mapping, what is wrong is not that they go on.
-    if begin is None or end is None or not (error.context or "").endswith(_CLOSED):
-        return ""
-    where = f"; what begins in line {begin.line + 1}"
-    if end.index >= len(text) or (error.problem or "").startswith("found unexpected"):
-        return f"{where} has no end"
-    return f"{where} is still open there" if begin.line < end.line else ""
+def _parsed(text: str) -> None:
+    for _ in yaml.parse(text, Loader=Loader):
+        pass
 
 
 def of_data(data: Any, file: str) -> Document:

@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct
 from msgspec import inspect as types
 
 from mockgpt.core.entry import Place, did_you_mean
+from mockgpt.files.unreadable import full_width_hint
 
 _SHOWN = 60  # characters of a value that a message repeats
 _LOOKED_AT = 100  # unknown keys of a mapping
@@ -167,7 +168,7 @@ def _means(key: str, name: str, known: frozenset[str]) -> bool:
 
 def _unknown_key(key: str, known: Collection[str], fields: dict[str, Any]) -> str:
     listed = f"; known are {', '.join(sorted(known))}"
-    hint = _elsewhere(key, fields) or did_you_mean(key, known) or listed
+    hint = full_width_hint(key) or _elsewhere(key, fields) or did_you_mean(key, known) or listed
     return f"expected a known key, found '{key}'{hint}"
 
 
@@ -268,6 +269,10 @@ def _hint(data: Any, members: list[types.Type]) -> str:
         unquoted = [value for like, value in _UNQUOTED.items() if re.fullmatch(like, data)]
         if any(_may_be(value, member) for value in unquoted for member in members):
             return "; leave out the quotes"
+        if any(isinstance(member, types.StructType) for member in members):
+            hint = full_width_hint(data)
+            if hint:
+                return hint
         kinds = {one.tag: one for one in members if isinstance(one, types.StructType) and one.tag}
         if data in kinds:
             return f"; write {{{kinds[data].tag_field}: {data}}}"
