@@ -22,6 +22,7 @@ _DIGITS = 10_000  # characters of a number
 _LONGEST, _NEXT = 1_000, 200  # characters of a message, and of its end
 _TOLD = 100  # complaints
 _SHOWN = 60  # characters of a scalar that a message repeats
+_NO_KEY = "expected a string as a key, found {}"
 _WORDS = {"null": "null", "bool": "true or false", "int": "an integer", "float": "a number"}
 
 try:
@@ -158,7 +159,26 @@ def of_data(data: Any, file: str) -> Document:
     if level:
         document.complain((), f"expected less than {_DEEPEST} levels, found more")
     document.check()
+    document.data = _with_texts_as_keys(data, (), document)
     return document
+
+
+def _with_texts_as_keys(data: Any, place: Place, document: Document) -> Any:
+    """Return data without the keys that no YAML or JSON has; they are complained about."""
+    match data:
+        case dict():
+            for key in data:
+                if not isinstance(key, str):
+                    document.complain(place, _NO_KEY.format(shown(key)))
+            return {
+                key: _with_texts_as_keys(value, (*place, key), document)
+                for key, value in data.items()
+                if isinstance(key, str)
+            }
+        case list():
+            return [_with_texts_as_keys(item, (*place, i), document) for i, item in enumerate(data)]
+        case _:
+            return data
 
 
 def _check_depth(text: str, document: Document) -> None:
@@ -200,7 +220,7 @@ def _mapping(node: yaml.MappingNode, place: Place, document: Document) -> dict[s
             continue
         if not isinstance(key, str):
             found = "brackets; text that has them needs quotes" if key == [] else shown(key)
-            document.complain(place, f"expected a string as a key, found {found}", position)
+            document.complain(place, _NO_KEY.format(found), position)
         elif key in values:
             line = document.keys[(*place, key)][0]
             message = f"expected each key once, found '{key}' again (first in line {line})"

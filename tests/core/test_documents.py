@@ -464,6 +464,18 @@ def test_a_file_in_another_encoding_is_told(service, tmp_path):
         load_scenarios([path], service)
 
 
+def test_a_key_of_a_mapping_is_a_string_as_in_a_file(service):
+    data = {"rules": [{"reply": "x", 1: 2, "when": {None: {}, "body": {"a": [{True: 1}]}}}], (): 1}
+    with pytest.raises(ScenarioError) as caught:
+        load_scenarios([data], service)
+    assert str(caught.value).splitlines() == [
+        "scenario 'in Python': expected a string as a key, found ()",
+        "scenario 'in Python': rules[0]: expected a string as a key, found 1",
+        "scenario 'in Python': rules[0].when: expected a string as a key, found null",
+        "scenario 'in Python': rules[0].when.body.a[0]: expected a string as a key, found true",
+    ]
+
+
 def test_a_missing_file_is_told(service):
     with pytest.raises(ScenarioError, match=r"nowhere/x\.yaml: expected a scenario file, found"):
         load_scenarios(["nowhere/x.yaml"], service)
