@@ -4,9 +4,9 @@ Models, routes, endpoints, parameters, response headers and the error catalogue 
 service of the same protocol is another file and no code.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Dialect = Literal["openai", "azure", "fastapi"]
 Kind = Literal["chat", "embeddings"]
@@ -21,6 +21,7 @@ Shape = Literal[
     "item",
     "literal",
 ]
+Several = Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
 class Counting(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,7 +81,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, eq
 
     name: str = ""  # the key it stands under; filled in by the loader
     title: str
-    paths: tuple[str, ...]  # below the routes; `{}` stands for one segment, a last `*` for any
+    paths: Several  # below the routes; `{}` stands for one segment, a last `*` for any
     state: Literal["served", "planned", "unsupported"] = "served"
     methods: tuple[str, ...] = ("POST",)
     kind: Kind | None = None  # of the models that can serve it
@@ -125,7 +126,7 @@ class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, eq=
     service: Literal[1]  # version of this format
     name: str
     title: str
-    routes: tuple[str, ...]
+    routes: Several
     models: dict[str, Model]
     endpoints: dict[str, Endpoint]
     headers: dict[str, str]

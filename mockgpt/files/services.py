@@ -87,6 +87,9 @@ def _problems(service: Service) -> Iterator[tuple[Place, str]]:
             yield ("models", name), "expected `counting` for a chat model, found none"
         if model.kind == "embeddings" and model.dimensions < 1:
             yield ("models", name), "expected `dimensions`, found none"
+        if model.kind not in (endpoint.kind for endpoint in service.endpoints.values()):
+            wanted = f"expected an endpoint of its kind, '{model.kind}', which errors may name"
+            yield ("models", name), f"{wanted}, found none"
     for error in sorted(ANSWERED - service.errors.keys()):
         yield ("errors",), f"expected a row '{error}', found none"
     yield from _placeholders(service.headers, {"request_id"}, ("headers",))
@@ -113,8 +116,8 @@ def _endpoint_problems(
         )
     if endpoint.default_model and service.model(endpoint.default_model) is None:
         yield (*place, "default_model"), f"expected a model, found '{endpoint.default_model}'"
-    if endpoint.context_error and endpoint.context_error not in service.errors:
-        yield (*place, "context_error"), f"expected an error, found '{endpoint.context_error}'"
+    if endpoint.state == "served" and name in DECODED:
+        yield from _decoded_problems(name, endpoint, service)
     values = {"model", "milliseconds"}
     yield from _placeholders(endpoint.headers, values, (*place, "headers"))
     yield from _placeholders(endpoint.stream_headers, values, (*place, "stream_headers"))
@@ -125,6 +128,82 @@ def _endpoint_problems(
                 f"expected a parameter, found '{rule.alias_of}'",
             )
         yield from _rule_problems(rule, service, (*place, "parameters", parameter))
+
+
+def _decoded_problems(
+    name: str, endpoint: Endpoint, service: Service
+) -> Iterator[tuple[Place, str]]:
+    """Yield what would leave a request neither understood nor refused."""
+    place = ("endpoints", name)
+    kind = "embeddings" if name == "embeddings" else "chat"
+    if endpoint.kind != kind:
+        yield (*place, "kind"), f"expected {kind}, found {shown(endpoint.kind)}"
+    contexts = [endpoint.context_error]
+    if name == "chat":  # of a chat without max_tokens the error has words of its own
+        contexts.append(f"{endpoint.context_error}_messages")
+    for error in contexts:
+        if error not in service.errors:
+            yield (*place, "context_error"), f"expected an error, found '{error}'"
+            break
+    yield from _needed(_NEEDED[name], endpoint.parameters, (*place, "parameters"))
+    for parameter, rule in endpoint.parameters.items():
+        other = endpoint.parameters.get(rule.alias_of)
+        if other is not None and other.type != rule.type:
+            message = f"expected {other.type}, as `{rule.alias_of}` is, found {rule.type}"
+            yield (*place, "parameters", parameter, "type"), message
+
+
+def _needed(
+    needed: dict[str, Rule], rules: dict[str, Rule], place: Place
+) -> Iterator[tuple[Place, str]]:
+    """Yield where rules let pass what cannot be understood."""
+    for name, wanted in needed.items():
+        rule, at = rules.get(name), (*place, name)
+        if rule is None:
+            if wanted.required:
+                yield place, f"expected the key '{name}', found none"
+            continue
+        if rule.type != wanted.type:
+            yield (*at, "type"), f"expected {wanted.type}, found {rule.type}"
+        if wanted.required and not rule.required:
+            yield (*at, "required"), "expected true, found false"
+        if wanted.required and rule.optional_where is not None:
+            yield (*at, "optional_where"), "expected none, found one"
+        if rule.min_items < wanted.min_items:
+            yield (
+                (*at, "min_items"),
+                f"expected at least {wanted.min_items}, found {rule.min_items}",
+            )
+        if wanted.items is not None and rule.items is None:
+            yield at, "expected the key 'items', found none"
+        elif wanted.items is not None and rule.items is not None:
+            yield from _needed({"items": wanted.items}, {"items": rule.items}, at)
+        yield from _needed(wanted.properties, rule.properties, (*at, "properties"))
+
+
+_GENERATION = {
+    "temperature": Rule(type="number"),
+    "max_tokens": Rule(type="integer"),
+    "stream": Rule(type="boolean"),
+    "stream_options": Rule(type="object"),
+}
+_MESSAGE = {
+    "role": Rule(type="string", required=True),
+    "content": Rule(type="text"),
+    "name": Rule(type="string"),
+}
+_MESSAGES = Rule(
+    type="array",
+    required=True,
+    min_items=1,
+    items=Rule(type="object", properties=_MESSAGE),
+)
+_TEXTS = Rule(type="texts", required=True, min_items=1)
+_NEEDED: dict[str, dict[str, Rule]] = {  # parameters as `core/decode.py` relies on them
+    "chat": {"messages": _MESSAGES, **_GENERATION},
+    "completions": {"prompt": _TEXTS, **_GENERATION},
+    "embeddings": {"input": _TEXTS},
+}
 
 
 def _rule_problems(rule: Rule, service: Service, place: Place) -> Iterator[tuple[Place, str]]:

@@ -580,6 +580,10 @@ def test_another_service_needs_no_code(root, tmp_path):
         ),
         ("extends: pgpt\nmodel: {}", ":2:1: model: expected a known key, found 'model'; did you"),
         ("extends: pgpt\nmodels: 3", ":2:9: models: expected a mapping, found 3"),
+        (
+            "extends: pgpt\nroutes: []",
+            ":2:9: routes: expected a list of at least 1 items, found 0",
+        ),
     ],
 )
 def test_a_service_that_extends_another_is_judged_as_a_whole(text, message, tmp_path):
@@ -588,6 +592,102 @@ def test_a_service_that_extends_another_is_judged_as_a_whole(text, message, tmp_
     with pytest.raises(ScenarioError) as caught:
         load_service(str(path))
     assert str(caught.value).startswith(f"{path}{message}")
+
+
+CHAT, MESSAGES = "endpoints.chat", "endpoints.chat.parameters.messages"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "path", "message"),
+    [
+        (
+            "chat: {context_error: context_length_exceeded_prompt}",
+            f"{CHAT}.context_error",
+            "expected an error, found 'context_length_exceeded_prompt_messages'",
+        ),
+        ("chat: {context_error: ''}", f"{CHAT}.context_error", "expected an error, found ''"),
+        (
+            "completions: {context_error: ''}",
+            "endpoints.completions.context_error",
+            "expected an error, found ''",
+        ),
+        (
+            "completions: {kind: embeddings}",
+            "endpoints.completions.kind",
+            "expected chat, found 'e",
+        ),
+        ("chat: {kind: null}", f"{CHAT}.kind", "expected chat, found null"),
+        (
+            "chat: {paths: []}",
+            f"{CHAT}.paths",
+            "expected a list of at least 1 items, found 0",
+        ),
+        (
+            "embeddings: {kind: chat}",
+            "models.text-embedding-ada-002",
+            "expected an endpoint of its kind, 'embeddings', which errors may name, found none",
+        ),
+        (
+            "embeddings: {parameters: {input: {min_items: 0}}}",
+            "endpoints.embeddings.parameters.input.min_items",
+            "expected at least 1, found 0",
+        ),
+        (
+            "chat: {parameters: {messages: {required: false}}}",
+            f"{MESSAGES}.required",
+            "expected true, found false",
+        ),
+        (
+            "chat: {parameters: {messages: {optional_where: {where: {}, beside: [user]}}}}",
+            f"{MESSAGES}.optional_where",
+            "expected none, found one",
+        ),
+        (
+            "chat: {parameters: {messages: {min_items: 0}}}",
+            f"{MESSAGES}.min_items",
+            "expected at least 1, found 0",
+        ),
+        (
+            "chat: {parameters: {messages: {items: null}}}",
+            MESSAGES,
+            "expected the key 'items', found none",
+        ),
+        (
+            "chat: {parameters: {messages: {items: {properties: {role: {required: false}}}}}}",
+            f"{MESSAGES}.items.properties.role.required",
+            "expected true, found false",
+        ),
+        (
+            "chat: {parameters: {temperature: {type: string}}}",
+            f"{CHAT}.parameters.temperature.type",
+            "expected number, found string",
+        ),
+        (
+            "chat: {parameters: {max_completion_tokens: {type: number}}}",
+            f"{CHAT}.parameters.max_completion_tokens.type",
+            "expected integer, as `max_tokens` is, found number",
+        ),
+    ],
+)
+def test_a_service_that_would_fail_on_a_request_is_refused(endpoint, path, message, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"extends: pgpt\nendpoints:\n  {endpoint}\n", "utf-8")
+    with pytest.raises(ScenarioError) as caught:
+        load_service(str(file))
+    told = {error.path: error.message for error in caught.value.errors}
+    assert told[path].startswith(message)
+
+
+def test_a_service_may_leave_out_what_is_no_part_of_a_request(root, tmp_path):
+    text = (root / "mockgpt/services/pgpt.yaml").read_text("utf-8")
+    temperature = "      temperature: {type: number, minimum: 0, maximum: 2}\n"
+    assert text.count(temperature) == 2
+    path = tmp_path / "mine.yaml"
+    path.write_text(text.replace(temperature, ""), "utf-8")
+    assert "temperature" not in load_service(str(path)).endpoints["chat"].parameters
+    path.write_text(text.replace("      prompt: {", "      prompts: {"), "utf-8")
+    with pytest.raises(ScenarioError, match=r"parameters: expected the key 'prompt', found none"):
+        load_service(str(path))
 
 
 def test_a_scenario_that_names_no_service_is_for_any(tmp_path):
