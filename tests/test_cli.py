@@ -158,6 +158,13 @@ def test_explain_names_the_file_of_a_request_that_is_none(text, message, scenari
     assert result.stderr.startswith(f"Error: request.json: {message}")
 
 
+@pytest.mark.parametrize("options", [(), ("--endpoint", "chat")])
+def test_explain_takes_a_file_that_an_editor_of_windows_wrote(options, scenario, tmp_path):
+    (tmp_path / "request.json").write_text(HI, "utf-8-sig")
+    result = run("explain", scenario, "request.json", *options)
+    assert result.stdout.startswith("rule rest answers\n")
+
+
 def test_explain_repeats_what_the_service_would_refuse_with(scenario):
     result = run("explain", scenario, "-", stdin=HI.replace("user", "nobody"))
     assert result.exit_code == 1

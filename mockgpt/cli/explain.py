@@ -1,5 +1,6 @@
 """`mockgpt explain`: which rule or step answers a request, and why the others do not."""
 
+import codecs
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -67,7 +68,9 @@ def command(
     except ScenarioError as error:
         raise Unusable(str(error)) from error
     try:
-        incoming = request_of(request.read(), imitated, endpoint=endpoint, headers=dict(header))
+        # Editors of Windows begin a file so; those of scenarios are read without it, too.
+        body = request.read().removeprefix(codecs.BOM_UTF8)
+        incoming = request_of(body, imitated, endpoint=endpoint, headers=dict(header))
     except ValueError as error:
         raise Unusable(f"{_name_of(request)}: {error}") from error
     explanation = explain(loaded, imitated, incoming, redaction(redact))
