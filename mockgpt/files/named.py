@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mockgpt.core.entry import did_you_mean
 from mockgpt.files.documents import Complaint, ScenarioError
+from mockgpt.files.unreadable import undecoded
 
 _LARGEST = 16 * 2**20  # bytes
 _LOOKED_AT = 1_000  # files of a folder
@@ -20,13 +21,19 @@ def read_file(name: str, kind: str) -> str:
         if len(data) > _LARGEST:
             message = f"expected {kind} of up to {_LARGEST:,} bytes, found more; make several of it"
             raise ScenarioError(Complaint(message, name))
-        return data.decode().replace("\r\n", "\n").replace("\r", "\n")
+        return _decoded(data, name, kind)
     except OSError as error:
         message = f"expected {kind}, found none ({error.strerror}){_beside(Path(name))}"
         raise ScenarioError(Complaint(message, name)) from error
+
+
+def _decoded(data: bytes, name: str, kind: str) -> str:
+    try:
+        return data.decode().replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        message = f"expected {kind} in UTF-8, found {error}"
-        raise ScenarioError(Complaint(message, name)) from error
+        (line, column), found = undecoded(error)
+        message = f"expected {kind} in UTF-8, found {found}; save it as UTF-8"
+        raise ScenarioError(Complaint(message, name, line, column)) from error
 
 
 def _beside(path: Path) -> str:

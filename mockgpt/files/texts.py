@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from mockgpt.core.entry import Place, Problem
 from mockgpt.core.replies import Reply
 from mockgpt.core.scenario import Rule, Scenario, Step
+from mockgpt.files.unreadable import undecoded
 
 _MOST = 4 * 2**20  # bytes of a text
 
@@ -75,7 +76,9 @@ def _reply(reply: str | Reply, place: Place, reading: Reading) -> str | Reply:
             text = _read(path).decode("utf-8-sig")
             return replace(reply, file=UNSET, say=text)
     except UnicodeDecodeError as error:
-        problem = f"expected a text file in UTF-8, found {error}"
+        (line, column), found = undecoded(error)
+        where = f"'{reply.file}:{line}:{column}'"
+        problem = f"expected a text file in UTF-8, found {found}, at {where}; save it as UTF-8"
     except _UnfitError as error:
         problem = f"expected a text file of up to {_MOST:,} bytes, found {error} at '{reply.file}'"
     except (OSError, ValueError) as error:  # ValueError: a NUL in its name

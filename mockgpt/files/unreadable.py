@@ -1,9 +1,10 @@
-"""What text that is no YAML has wrong: where, and in words that help who wrote it.
+"""What a file that is no text, or no YAML, has wrong: where, and in words that help who wrote it.
 
 Full-width punctuation, which input methods for Chinese leave behind, is text to YAML. That one was
 meant as syntax is told only where a parser gets further with YAML's own character in its place.
 """
 
+import codecs
 import re
 from collections.abc import Callable
 from typing import Any
@@ -62,6 +63,21 @@ def _unended(error: yaml.MarkedYAMLError, text: str) -> str:
     if end.index >= len(text) or (error.problem or "").startswith("found unexpected"):
         return f"{where} has no end"
     return f"{where} is still open there" if begin.line < end.line else ""
+
+
+def undecoded(error: UnicodeDecodeError) -> tuple[Position, str]:
+    """Return where bytes are no UTF-8, and what is there: a byte, and what encoding has it."""
+    data = error.object
+    before = data[: error.start].decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    position = before.count("\n") + 1, len(before) - before.rfind("\n")
+    found = f"the byte 0x{data[error.start]:02x}"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return position, f"{found}, as UTF-16 has it"
+    try:
+        data.decode("gb18030")  # GBK and more: what it cannot read GBK cannot
+    except UnicodeDecodeError:
+        return position, found
+    return position, f"{found}, as GBK has it"
 
 
 def full_width_hint(text: str) -> str:

@@ -457,11 +457,30 @@ def test_merge_keys_merge_nothing_so_they_multiply_nothing(merge):
     assert len(caught.value.errors) == 8
 
 
-def test_a_file_in_another_encoding_is_told(service, tmp_path):
-    path = tmp_path / "latin.yaml"
-    path.write_bytes("name: Größe\n".encode("latin-1"))
-    with pytest.raises(ScenarioError, match=r"latin\.yaml: expected a scenario file in UTF-8"):
+@pytest.mark.parametrize(
+    ("data", "place", "found"),
+    [
+        ("mockgpt: 1\nname: 天气\n".encode("gbk"), "2:7", "the byte 0xcc, as GBK has it"),
+        ("mockgpt: 1\r\nname: 天气\r\n".encode("gbk"), "2:7", "the byte 0xcc, as GBK has it"),
+        ("name: né\n".encode("latin-1"), "1:8", "the byte 0xe9"),
+        ("name: 天气\n".encode() + b"\xff", "2:1", "the byte 0xff"),
+        (b"\xef\xbb\xbfname: \x80", "1:7", "the byte 0x80"),
+        ("mockgpt: 1\n".encode("utf-16"), "1:1", "the byte 0xff, as UTF-16 has it"),
+        (
+            b"\xfe\xff" + "mockgpt: 1\n".encode("utf-16-be"),
+            "1:1",
+            "the byte 0xfe, as UTF-16 has it",
+        ),
+    ],
+)
+def test_a_file_in_another_encoding_is_told(data, place, found, service, tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_bytes(data)
+    with pytest.raises(ScenarioError) as caught:
         load_scenarios([path], service)
+    assert str(caught.value) == (
+        f"{path}:{place}: expected a scenario file in UTF-8, found {found}; save it as UTF-8"
+    )
 
 
 def test_a_key_of_a_mapping_is_a_string_as_in_a_file(service):

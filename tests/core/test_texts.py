@@ -84,7 +84,11 @@ def test_paths_of_values_are_relative_to_the_working_directory(folder, service, 
         ('"a\\0"', "expected a text file, found none at 'a\\x00' (no file has such a name)"),
         (
             "latin.txt",
-            "expected a text file in UTF-8, found 'utf-8' codec can't decode byte 0xe9 in position 1: unexpected end of data",
+            "expected a text file in UTF-8, found the byte 0xe9, at 'latin.txt:1:2'; save it as UTF-8",
+        ),
+        (
+            "gbk.txt",
+            "expected a text file in UTF-8, found the byte 0xc4, as GBK has it, at 'gbk.txt:2:3'; save it as UTF-8",
         ),
     ],
 )
@@ -93,6 +97,7 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_place(
 ):
     monkeypatch.chdir(folder)
     (folder / "latin.txt").write_bytes("aé".encode("latin-1"))
+    (folder / "gbk.txt").write_bytes("ab\r\nc 你好".encode("gbk"))
     (folder / "s.yaml").write_text(f"mockgpt: 1\nrules:\n- reply: [a, {{file: {name}}}]\n", "utf-8")
     with pytest.raises(ScenarioError) as caught:
         load_scenarios(["s.yaml"], service)
