@@ -17,6 +17,7 @@ from mockgpt.core import bodies, keys
 from mockgpt.core.conditions import Range, Text, TextMatch, When, endpoints
 from mockgpt.core.entry import Place, path_of
 from mockgpt.core.equality import Found, parsed, shown, unequal
+from mockgpt.core.forms import form_hint, unmet_hint
 from mockgpt.core.patterns import glob
 from mockgpt.core.requests import (
     Asked,
@@ -103,7 +104,8 @@ def _text(key: str) -> Callable[[Text, Asked], Iterator[Tell]]:
 
 
 def _unlike(key: str, wanted: Text, texts: tuple[str, ...]) -> Difference:
-    told = " | ".join(shown(text) for text in texts[:LISTED])
+    listed = texts[:LISTED]
+    told = " | ".join(map(shown, listed)) + unmet_hint(wanted, listed)
     return Difference(key, _described(wanted), told or "no such text")
 
 
@@ -200,7 +202,8 @@ def _places(key: str, found: Iterator[Found]) -> Iterator[Tell]:
 
 
 def _unequal(key: str, place: Place, wanted: Any, got: Any) -> Difference:
-    return Difference(path_of((key, *place)), *bodies.told(wanted, got))
+    words, found = bodies.told(wanted, got)
+    return Difference(path_of((key, *place)), words, found + form_hint(wanted, got))
 
 
 def _any(wanted: tuple[When, ...], asked: Asked) -> Iterator[Tell]:

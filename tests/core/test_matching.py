@@ -236,6 +236,35 @@ def test_a_reply_answers_only_what_it_fits(reply, request_, fits):
     assert [one.key for one in reasons(rule, asked(request_))] == ([] if fits else ["reply"])
 
 
+NFC, NFD = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize(
+    ("when", "text", "differs"),
+    [
+        (When(user=NFC), NFD, True),
+        (When(user="明天呢？"), "明天呢?", True),
+        (When(user=TextMatch(contains="呢？")), "明天呢?", True),
+        (When(user=TextMatch(equals=NFC.upper(), ignore_case=True)), NFD, True),
+        (When(user=TextMatch(equals=NFC, contains="x")), NFD, False),
+        (When(user=TextMatch(equals=NFC, glob="caf?")), NFD, False),
+        (When(user=TextMatch(contains="呢？", matches="x")), "明天呢?", False),
+        (When(user=NFC), "cafe", False),
+        (When(text=NFC), NFD, True),
+        (When(prompt=NFC), NFD, False),
+        (When(body={"user": NFC}), NFD, True),
+        (When(body={"user": "cafe"}), NFD, False),
+        (When(body={"user": 3}), NFD, False),
+        (When(exactly={"user": NFC}), NFD, True),
+        (When(headers={"x-tenant": "Ｂlue 7"}), NFD, False),
+    ],
+)
+def test_texts_that_look_the_same_are_told_apart(when, text, differs):
+    chat = ChatRequest(model="gpt-4", messages=(Message("user", text),))
+    (told,) = differences(when, asked(chat, {"user": text}))
+    assert str(told).endswith("; they differ only in Unicode form") is differs
+
+
 def test_a_rule_for_another_endpoint_is_far():
     rules = (
         Rule(id="elsewhere", when=When(endpoint="embeddings"), reply="a"),
