@@ -54,6 +54,15 @@ def test_a_folder_s_scenarios_are_checked(check):
     ]
 
 
+def test_a_folder_s_scenario_may_begin_with_a_full_width_colon(check, tmp_path):
+    (tmp_path / "empty/typo.yaml").write_text("mockgpt：1\nrules: [{reply: a}]\n", "utf-8")
+    code, printed = check("empty")
+    assert code == 1
+    assert printed.startswith(
+        "empty/typo.yaml:1:8: expected YAML, found the full-width '：'; write"
+    )
+
+
 def test_warnings_fail_only_where_that_is_asked_for(check):
     assert check("inner/dubious.yml")[0] == 0
     assert check("--strict", "inner/dubious.yml")[0] == 1

@@ -15,7 +15,7 @@ from mockgpt.core.reports.wording import counted
 if TYPE_CHECKING:
     from mockgpt.files.documents import Complaint
 
-_SCENARIO = re.compile(r"""^\{?\s*["']?mockgpt["']?\s*:""", re.MULTILINE)
+_SCENARIO = re.compile(r"""^\{?\s*["']?mockgpt["']?\s*[:：]""", re.MULTILINE)
 _LEFT_OUT = re.compile(r"\.|node_modules$")  # folders
 
 
