@@ -100,7 +100,7 @@ def decode(
         found.append(model)
     if found or not isinstance(model, Model):
         return _ordered(found, endpoint)
-    request = _REQUESTS[endpoint.name](model_name, _effective(fields, endpoint.parameters))
+    request = _REQUESTS[endpoint.name](model_name, _effective(known, endpoint.parameters))
     prompt_tokens = _prompt_tokens(request, model, split)
     too_long = _window_error(request, model, prompt_tokens, endpoint)
     if too_long is not None:
@@ -194,9 +194,9 @@ def _wrong_kind(model: Model, endpoint: Endpoint, service: Service) -> ApiError:
     return ApiError("wrong_model_kind", values, ("model",))
 
 
-def _effective(fields: Body, parameters: dict[str, Rule]) -> Body:
-    """Return the parameters that count: known, not null, under their own names."""
-    effective = {name: value for name, value in fields.items() if value is not None}
+def _effective(known: Body, parameters: dict[str, Rule]) -> Body:
+    """Return the parameters that count: of those known, what is not null, under their own names."""
+    effective = {name: value for name, value in known.items() if value is not None}
     for name, rule in parameters.items():
         if rule.alias_of and name in effective:
             effective.setdefault(rule.alias_of, effective[name])

@@ -10,9 +10,11 @@ from msgspec.structs import replace
 
 from mockgpt import MockGPT
 from mockgpt.core.conditions import TextMatch, When
+from mockgpt.core.decode import decode
 from mockgpt.core.errors import ApiError, render
 from mockgpt.core.replies import Reply
 from mockgpt.core.scenario import Rule, Scenario
+from mockgpt.core.tokens import split
 from mockgpt.files import documents
 from mockgpt.files.documents import ScenarioError, convert, read
 from mockgpt.files.scenarios import load_scenarios, load_sent, shipped
@@ -703,7 +705,19 @@ def test_a_service_may_leave_out_what_is_no_part_of_a_request(root, tmp_path):
     assert text.count(temperature) == 2
     path = tmp_path / "mine.yaml"
     path.write_text(text.replace(temperature, ""), "utf-8")
-    assert "temperature" not in load_service(str(path)).endpoints["chat"].parameters
+    mine = load_service(str(path))
+    body = b'{"messages": [{"role": "user", "content": "Hi"}], "temperature": "warm"}'
+    found = decode(
+        body,
+        None,
+        endpoint=mine.endpoints["chat"],
+        path_model=None,
+        service=mine,
+        split=split,
+        strict=False,
+    )
+    assert found.ignored == ("temperature",)  # and nothing is made of it
+    assert found.request.temperature == 1
     path.write_text(text.replace("      prompt: {", "      prompts: {"), "utf-8")
     with pytest.raises(ScenarioError, match=r"parameters: expected the key 'prompt', found none"):
         load_service(str(path))
