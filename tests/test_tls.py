@@ -83,6 +83,12 @@ def test_serve_says_what_makes_clients_trust_it(start):
     assert not Path(authority).parent.exists()
 
 
+def test_a_quiet_server_says_what_makes_clients_trust_it(start):
+    _, url, line = start("--tls", "-q")
+    authority = re.fullmatch(r".* on \S+; its certificate is trusted by (\S+)\n", line)[1]
+    assert models(url, authority) == "list"
+
+
 @pytest.fixture(scope="module")
 def pems(tmp_path_factory):
     """Return a folder of certificates and keys, and of what is neither."""

@@ -202,8 +202,9 @@ def _print_banner(scenario: str, trusted: Path | None, url: str, *, key: str, qu
     first = f"mockgpt {__version__} on {url}" + (f" with {scenario}" if scenario else "")
     values = environment(f"{url}/v1", key) | ({} if trusted is None else trusting(trusted))
     variables = "\n".join(f"  export {name}={value}" for name, value in values.items())
+    short = first if trusted is None else f"{first}; its certificate is trusted by {trusted}"
     click.echo(
-        first
+        short
         if quiet
         else _BANNER.format(
             first=first,
