@@ -20,6 +20,7 @@ _STORM = 10  # attempts of one call
 _BURST, _BURST_SECONDS = 5, 1.0  # attempts within so short a time
 _JITTER = 0.02  # the share by which waits must differ to be no constants
 _WAITS = 3  # that look alike before they are called constant
+_CUTTING = frozenset({"disconnect", "truncate_body"})
 _STALL = 1.0  # seconds of silence within a stall
 _IN_TURN = 5  # requests that a connection should have been used for again
 _APART = (
@@ -119,6 +120,8 @@ def _end(chain: Sequence[Exchange]) -> Iterator[Shown]:
     if last.error == "insufficient_quota":  # a 429 that no waiting mends
         return
     if last.sent is not None and last.sent.status == 200:  # noqa: PLR2004
+        if last.sent.ending == "aborted" and _CUTTING.isdisjoint(last.faults):
+            return  # by the server's own end
         message = (
             "the answer was cut and nobody asked again; treat an answer without its end ([DONE], "
             "or as many bytes as its Content-Length says) as a failure"

@@ -108,7 +108,11 @@ CASES = {
     ),
     "an empty purse": ([asked(0, 429, error="insufficient_quota")], []),
     "left during a failure": ([asked(0, 503, ending="client_left")], []),
-    "a cut stream": ([asked(0, 200, ending="aborted")], ["cut_unnoticed"]),
+    "a cut stream": (
+        [asked(0, 200, ending="aborted", faults=("disconnect",))],
+        ["cut_unnoticed"],
+    ),
+    "a stream that the server's end cut": ([asked(0, 200, ending="aborted")], []),
     "a cut stream that is tried again": ([asked(0, 200, ending="aborted"), asked(1)], []),
     "silence": ([asked(0, silence=1.2, faults=("stall",))], ["sat_through_stall"]),
     "silence that the client ended": (
