@@ -313,7 +313,7 @@ def ask(port, body, path="/v1/chat/completions", **headers):
 HELLO = {"messages": [{"role": "user", "content": "Say this message is from apigpt.cloud!"}]}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serve_answers_logs_a_line_a_request_and_stops_on_a_signal(start, number):
     process, port = start("documentation")
     response, data = ask(port, HELLO, **{"api-key": "sk-secret-0123456789"})

@@ -136,8 +136,9 @@ def test_the_health_command_tells_what_is_up(root):
     assert (code, told.partition(":")[0]) == (1, f"mockgpt does not answer on port {port}")
 
 
-def test_a_server_without_a_token_is_up_where_it_refuses(root):
-    with bind("0.0.0.0", 0) as listener:
+@pytest.mark.parametrize("address", ["0.0.0.0", "::"])
+def test_a_server_without_a_token_is_up_where_it_refuses(root, address):
+    with bind(address, 0) as listener:
         thread = ServerThread(build(), listener)
         try:
             assert check_health(root, listener.getsockname()[1]) == (0, "")

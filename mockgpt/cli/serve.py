@@ -16,7 +16,7 @@ from mockgpt import __version__
 from mockgpt.cli.lean import lean
 from mockgpt.cli.options import Listen, Unusable, option, server_options
 from mockgpt.cli.secure import secured
-from mockgpt.cli.workers import begin, check_system, supervise, whole
+from mockgpt.cli.workers import STOPS, begin, check_system, supervise, whole
 from mockgpt.variables import environment, trusting
 
 if TYPE_CHECKING:
@@ -170,9 +170,10 @@ async def _serve(
     from mockgpt.server.run import serving
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # Not loop.add_signal_handler: Windows has none.
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    for number in STOPS:
+        # Not loop.add_signal_handler: Windows has none. `nohup` ignores that of a closed terminal.
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     async with serving(handler, listener, tls=tls):
         ready()
         while not stop.is_set():

@@ -16,7 +16,8 @@ import click
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
-_STOPS = {signal.SIGINT, signal.SIGTERM}
+# The last is sent where a terminal is closed, if there are terminals.
+STOPS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
 _LINE = 4_096  # bytes that a pipe takes whole, whoever else writes (PIPE_BUF of Linux)
 
 Serve = Callable[[socket.socket], None]  # in a process of its own, until that is told to stop
@@ -38,13 +39,13 @@ def supervise(listeners: Sequence[socket.socket], serve: Serve, ready: Callable[
     raised.
     """
     signal.signal(signal.SIGCHLD, lambda *_: None)  # some systems drop what nobody handles
-    waited = {*_STOPS, signal.SIGCHLD}
+    waited = {*STOPS, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, waited)
     workers = {_started(listener, listeners, serve): listener for listener in listeners}
     ready()
     stopping, failure = False, ""
     while workers:
-        if signal.sigwait(waited) in _STOPS:
+        if signal.sigwait(waited) in STOPS:
             stopping = _stop(workers, at_once=stopping)
         for process in [one for one in workers if one.exitcode is not None]:
             listener, code = workers.pop(process), process.exitcode or 0
@@ -77,7 +78,7 @@ def begin() -> None:
         signal.raise_signal(signal.SIGTERM)
 
     loop.add_reader(sentinel, orphaned)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 
 def whole(line: str) -> str:

@@ -119,7 +119,10 @@ def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """
     name = host.encode() if host.isascii() else host  # for text Python loads its tables of IDNA
     family, _, _, _, address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.create_server(address, family=family, backlog=_BACKLOG, reuse_port=shared)
+    both = address[0] == "::" and socket.has_dualstack_ipv6()  # as all addresses, IPv4's are meant
+    listener = socket.create_server(
+        address, family=family, backlog=_BACKLOG, reuse_port=shared, dualstack_ipv6=both
+    )
     return _Listener(fileno=listener.detach())
 
 
