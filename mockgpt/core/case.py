@@ -109,7 +109,6 @@ class Case(Struct, eq=False):
             session=self.session,
             number=number,
             connection=incoming.connection,
-            alone=incoming.alone,
             at=incoming.at,
             elapsed=incoming.elapsed,
             rule=by.rule,
@@ -117,10 +116,12 @@ class Case(Struct, eq=False):
             chosen=by.chosen,
             call=attempt.call,
             attempt=attempt.attempt,
-            faults=tuple([str(self.given[n].__struct_config__.tag) for n in sorted(self.acted)]),
+            faults=self._faults() if self.acted else (),
             usage=self.usage,
             sent=sent,
         )
+        if incoming.alone:
+            exchange = replace(exchange, alone=True)
         if self.error is None:
             return exchange
         return replace(
@@ -131,6 +132,9 @@ class Case(Struct, eq=False):
             advice=self.advice,
             bug=self.bug,
         )
+
+    def _faults(self) -> tuple[str, ...]:
+        return tuple([str(self.given[n].__struct_config__.tag) for n in sorted(self.acted)])
 
     def end(self, exchange: Exchange) -> None:
         """Note in its call how its attempt ended; give back its place among its key's requests."""

@@ -49,7 +49,7 @@ class Incoming(Struct, frozen=True, kw_only=True):
 
     `at` and `elapsed` are the injected clock's, in seconds: what time it is, and how much passed.
 
-    `alone` is whether its connection is known to have begun while no other one was open.
+    `alone` is whether it is known to be the first on a connection that began while no other was open.
 
     `trouble` is an error of the catalogue where the body could not be read, with its placeholders.
     `caller` is who asks, where that has been read from the headers already.
@@ -144,8 +144,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
     """One attempt, as it was: immutable, and free of secrets (`key` is a fingerprint).
 
     `number` counts the journal's entries from 1, and those that it has dropped since. `connection`
-    tells connections of one server apart, 0 where that is not known; `alone` is whether it is known
-    that no other one was open when it began. `rule` is the id of the rule
+    tells connections of one server apart, 0 where that is not known; `alone` is whether it is
+    known to be the first on one that began while no other was open. `rule` is the id of the rule
     or step that answered, None for filler, `place` its file and line, and `chosen` says what it is;
     `call` and `attempt` count from 1 what it answered, `retries` is what the client said of its
     own. `faults` are the kinds that were applied. `error` is the catalogue's name of the error that

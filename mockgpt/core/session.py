@@ -236,7 +236,8 @@ class Session:
             plan = responses.answered(made, case.manner, case.key, int(case.incoming.at))
             outcome = self._outcome(case, plan)
         defaults = self.loaded.scenario.defaults
-        given, acted = faults_of(reply, defaults), set[int]()
+        given = faults_of(reply, defaults)
+        acted: set[int] = set()
         if given:
             case.given, case.acted = given, acted
             case.spoils = partial(self.play.spoils, attempt, reply)

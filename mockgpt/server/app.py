@@ -103,6 +103,7 @@ class Handler:
             alone=wire.alone,
             caller=head.caller,
         )
+        wire.alone = False  # of the next request
         return self.answer(incoming, wire)
 
     async def answer(
